@@ -1,0 +1,1 @@
+"""What exists: one module per stage of a model version, checks beside them."""

@@ -1,0 +1,1 @@
+"""Asset checks: thin shells over the proofs of `mojoline.registry.proofs`."""

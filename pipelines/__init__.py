@@ -1,0 +1,1 @@
+"""How it is wired: definitions, jobs, schedules, environments. No business logic."""

@@ -1,0 +1,1 @@
+"""When something outside Dagster matters: thin shells over pure decisions."""

@@ -1,0 +1,1 @@
+"""The prediction server: imports `mojoline` and `mojo_scorer`, never Dagster or H2O."""
