@@ -1,0 +1,19 @@
+"""The root of every error mojoline raises on purpose.
+
+    MojolineError
+    ├── SettingsError        mojoline.settings
+    ├── SpecError            mojoline.model_spec
+    ├── FeatureError         mojoline.features
+    ├── TrainingError        mojoline.training
+    ├── RegistryError        mojoline.registry
+    ├── RuntimeModelError    mojoline.runtime
+    ├── DriftError           mojoline.drift
+    └── StackError           mojoline.stack
+
+A message names the value seen, the limit it broke and the next step. The command line prints it without a
+traceback; anything else that escapes is a defect.
+"""
+
+
+class MojolineError(Exception):
+    """An expected failure with a message written for the person who reads it."""
