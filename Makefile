@@ -1,0 +1,78 @@
+# Everything a person or CI runs. Each target installs what it needs into .venv, nothing else on the machine is touched.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up down check test test-system torture lock format clean distclean
+SHELL := /bin/bash
+
+PYTHON ?= python3
+BIN := .venv/bin
+ARGS ?=
+include versions.env
+
+NATIVE_SOURCES := $(shell find native -type f -not -path 'native/build/*' -not -path 'native/tests/*' 2>/dev/null)
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+setup: .venv/native.stamp  ## install everything into .venv and build the native scorer
+
+# `uv` makes the environment in seconds; pip only brings uv itself.
+.venv/packages.stamp: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "mojoline needs Python >= 3.11, $$($(PYTHON) --version 2>&1) is too old: make PYTHON=python3.11 ..."; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || \
+	  { echo "python cannot make a virtual environment: on Debian install python3-venv"; rm -rf .venv; exit 1; }
+	@echo "installing packages into .venv"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $@
+
+.venv/native.stamp: .venv/packages.stamp $(NATIVE_SOURCES)
+	@{ command -v $${CXX:-c++} || command -v g++ || command -v clang++; } >/dev/null || \
+	  { echo "no C++ compiler found: on Debian install g++ (12 or newer)"; exit 1; }
+	@echo '#include <zlib.h>' | $$(command -v $${CXX:-c++} || command -v g++ || command -v clang++) -E -x c++ - >/dev/null 2>&1 || \
+	  { echo "zlib.h not found: on Debian install zlib1g-dev"; exit 1; }
+	@echo "building the native scorer"
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --reinstall-package mojo-scorer --no-deps ./native
+	@touch $@
+
+demo: setup  ## the whole line on the flights data (ARGS=--small, ARGS=--exit, ARGS="--exit --report demo.json")
+	@$(BIN)/mojoline demo $(ARGS)
+
+up: setup  ## start the local stack: Postgres, Redis, Dagster, the prediction API
+	@$(BIN)/mojoline up
+
+down:  ## stop the local stack
+	@test ! -x $(BIN)/mojoline || $(BIN)/mojoline down
+
+check: setup  ## format, lint, types, layers, pins, Dagster definitions
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/mypy native/python
+	$(BIN)/lint-imports
+	$(BIN)/python -m mojoline.versions
+	$(BIN)/dg check defs
+
+test: setup  ## the test suite; no root, no Debian packages (<= 15 minutes on 2 cores)
+	$(BIN)/pytest -m "not system" --durations=15 tests native/tests $(ARGS)
+
+test-system: setup  ## what needs root or the packages of deploy/ci/debian-packages.txt
+	$(BIN)/pytest -m system --durations=15 tests native/tests $(ARGS)
+
+torture: setup  ## kill -9 of the full-size demo at a random point of each stage (about an hour; ARGS="--seed 7")
+	$(BIN)/python scripts/demo_torture.py $(ARGS)
+
+lock:  ## resolve pyproject.toml into requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version $(PYTHON_VERSION) --all-extras --generate-hashes \
+	  --no-annotate --no-header --no-emit-index-url pyproject.toml -o requirements.lock
+
+format:  ## format and mend what ruff can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean: down  ## forget what the demo made: data, models, runs
+	rm -rf .mojoline demo.json
+
+distclean: clean  ## also remove .venv and every cache
+	rm -rf .venv native/build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
