@@ -1,0 +1,299 @@
+"""The one settings class: where every value may come from, and which of those places won.
+
+From strongest to weakest: an override (a CLI flag), `MOJOLINE_*` in the environment, the usual names
+(`DATABASE_URL`, `REDIS_URL`, ...), the YAML file named by `MOJOLINE_CONFIG`, the default. A secret may also
+be given as `<NAME>_FILE`. An unknown `MOJOLINE_*` key stops the start: a misspelling must not be ignored.
+"""
+
+import difflib
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from mojoline.errors import MojolineError
+
+PREFIX = "MOJOLINE_"
+CONFIG_KEY = "MOJOLINE_CONFIG"
+USUAL_NAMES = {
+    "DATABASE_URL": "database_url",
+    "REDIS_URL": "redis_url",
+    "RESERVOIR_REDIS_URL": "reservoir_redis_url",
+    "DAGSTER_HOME": "dagster_home",
+}
+SECRETS = frozenset({"database_url", "redis_url", "reservoir_redis_url", "h2o_url", "admin_token"})
+MASK = "********"
+
+
+class SettingsError(MojolineError):
+    """A setting is unknown or its value is not allowed."""
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class Ports(_Group):
+    """TCP ports on 127.0.0.1."""
+
+    dagster: int = Field(default=3000, ge=1, le=65535, description="Dagster UI and GraphQL")
+    rest: int = Field(default=8080, ge=1, le=65535, description="prediction API")
+    admin: int = Field(default=8083, ge=1, le=65535, description="control plane of the prediction API")
+
+
+class TrainingSettings(_Group):
+    """What training may use on this machine; the limits override those of a model spec's `automl`."""
+
+    memory_share: float = Field(
+        default=0.65, gt=0, lt=1, description="share of the memory given to the JVM heap"
+    )
+    memory_limit: int | None = Field(
+        default=None, gt=0, description="bytes to share out; default: what there is"
+    )
+    max_runtime_secs: int | None = Field(default=None, gt=0, description="AutoML budget in seconds")
+    max_models: int | None = Field(default=None, gt=0, description="AutoML budget in models")
+    nthreads: int | None = Field(
+        default=None, gt=0, description="threads of the H2O node; default: all cores"
+    )
+
+
+class ServingSettings(_Group):
+    """Limits and rhythms of the prediction API."""
+
+    poll_seconds: float = Field(default=5.0, gt=0, description="how often the registry's aliases are read")
+    max_rows: int = Field(default=1000, gt=0, description="rows in one request")
+    max_body_bytes: int = Field(default=4_000_000, gt=0, description="bytes in one request body")
+    drain_seconds: float = Field(
+        default=30.0, ge=0, description="longest wait at the end for requests in flight"
+    )
+
+
+class Settings(BaseSettings):
+    """Every effective setting. Make one with `load_settings`, which also refuses unknown environment keys."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        validate_default=True,
+        hide_input_in_errors=True,
+    )
+
+    home: Path = Field(default=Path(".mojoline"), description="all local state; `make clean` removes it")
+    models_dir: Path = Field(default=Path("models"), description="one YAML model spec per model")
+    database_url: SecretStr | None = Field(default=None, description="an existing PostgreSQL (libpq URL)")
+    redis_url: SecretStr | None = Field(default=None, description="an existing Redis for the cache")
+    reservoir_redis_url: SecretStr | None = Field(
+        default=None, description="an existing Redis for the reservoir"
+    )
+    h2o_url: str | None = Field(default=None, repr=False, description="an existing H2O, user:password inside")
+    dagster_home: Path | None = Field(default=None, description="an existing Dagster instance directory")
+    registry_url: str = Field(
+        default_factory=lambda data: f"file://{data['home']}/registry" if "home" in data else "",
+        description="where model versions are published",
+    )
+    admin_token: SecretStr | None = Field(default=None, description="bearer token of the control plane")
+    ports: Ports = Ports()
+    training: TrainingSettings = TrainingSettings()
+    serving: ServingSettings = ServingSettings()
+
+    _origins: dict[str, str] = PrivateAttr(default_factory=dict)
+
+    @field_validator("home", "models_dir", "dagster_home")
+    @classmethod
+    def _absolute(cls, value: Path | None) -> Path | None:
+        """Children of the stack run elsewhere: a relative path would name another directory there."""
+        return None if value is None else value.expanduser().absolute()
+
+    @field_validator("registry_url")
+    @classmethod
+    def _known_scheme(cls, value: str) -> str:
+        if not re.match(r"(file:///|s3://).+", value):
+            raise ValueError("must be file:///absolute/directory or s3://bucket/prefix")
+        return value.rstrip("/")
+
+    @field_validator("database_url")
+    @classmethod
+    def _plain_libpq(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and not value.get_secret_value().startswith(("postgresql://", "postgres://")):
+            raise ValueError("must be a plain libpq URL: postgresql://user@host/database")
+        return value
+
+    @field_validator("redis_url", "reservoir_redis_url")
+    @classmethod
+    def _redis_scheme(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and not value.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("must start with redis://, rediss:// or unix://")
+        return value
+
+    @classmethod
+    def settings_customise_sources(  # the signature is pydantic's
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what `load_settings` gathered: it is where origins are known."""
+        return (init_settings,)
+
+    @property
+    def work_dir(self) -> Path:
+        """Where the stages keep their finished files."""
+        return self.home / "work"
+
+    def require_database_url(self) -> str:
+        """The PostgreSQL URL; SettingsError with the next step if there is none."""
+        return _required("database_url", self.database_url)
+
+    def require_redis_url(self) -> str:
+        """The URL of the cache's Redis; SettingsError with the next step if there is none."""
+        return _required("redis_url", self.redis_url)
+
+    def require_reservoir_redis_url(self) -> str:
+        """The URL of the reservoir's Redis; SettingsError with the next step if there is none."""
+        return _required("reservoir_redis_url", self.reservoir_redis_url)
+
+
+def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401 - any field of Settings, checked by it
+    """The effective settings of this process.
+
+    Args:
+        **overrides: fields by name, strongest of all; None means "not given", groups may be dicts or models.
+
+    Raises:
+        SettingsError: an unknown key, or a value that is not allowed; names the key, the value and what is.
+    """
+    given = {
+        name: value.model_dump(exclude_unset=True) if isinstance(value, BaseModel) else value
+        for name, value in overrides.items()
+        if value is not None
+    }
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    environ = dict(os.environ)
+    layers = [
+        *_file_layer(environ.get(CONFIG_KEY)),
+        *_environment_layer(environ),
+        *_flatten(given, "override"),
+    ]
+    for path, value, origin in layers:  # weakest first
+        *groups, leaf = path
+        target = values
+        for group in groups:
+            target = target.setdefault(group, {})
+            if not isinstance(target, dict):
+                raise SettingsError(f"{group} = {target!r} ({origins[group]}): a group of settings is needed")
+        target[leaf] = value
+        origins[".".join(path)] = origin
+    try:
+        settings = Settings(**values)
+    except ValidationError as error:
+        raise SettingsError(_describe(error, values, origins)) from None
+    settings._origins.update(origins)
+    return settings
+
+
+def explain_settings(settings: Settings) -> list[tuple[str, str, str]]:
+    """(name, shown value, origin) of every setting, secrets masked."""
+    rows = []
+    for path, value, _ in _flatten(settings.model_dump(), ""):
+        name = ".".join(path)
+        shown = "-" if value is None else MASK if name in SECRETS else str(value)
+        rows.append((name, shown, settings._origins.get(name, "default")))
+    return rows
+
+
+Leaf = tuple[tuple[str, ...], Any, str]
+
+
+def _flatten(values: Mapping[str, Any], origin: str, above: tuple[str, ...] = ()) -> Iterator[Leaf]:
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flatten(value, origin, (*above, name))
+        else:
+            yield (*above, name), value, origin
+
+
+def _file_layer(config: str | None) -> list[Leaf]:
+    if not config:
+        return []
+    try:
+        content = yaml.safe_load(Path(config).read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise SettingsError(f"{CONFIG_KEY}={config} cannot be read: {error}") from None
+    if content is None:
+        return []
+    if not isinstance(content, dict):
+        raise SettingsError(f"{CONFIG_KEY}={config} holds a {type(content).__name__}; a mapping is needed")
+    return list(_flatten(content, f"file {config}"))
+
+
+def _environment_layer(environ: Mapping[str, str]) -> list[Leaf]:
+    """The settings in the environment, weakest first; an empty variable counts as not given."""
+    known = _environment_keys()
+    unknown = sorted(
+        key for key in environ if key.startswith(PREFIX) and key not in known and key != CONFIG_KEY
+    )
+    if unknown:
+        near = difflib.get_close_matches(unknown[0], list(known), n=1)
+        hint = f"did you mean {near[0]}?" if near else "`mojoline config` lists the known ones"
+        raise SettingsError(f"unknown setting {', '.join(unknown)} in the environment: {hint}")
+    layer: list[Leaf] = []
+    for key, path in known.items():
+        if not (value := environ.get(key)):
+            continue
+        if key.endswith("_FILE"):
+            try:
+                value = Path(value).read_text(encoding="utf-8").strip()
+            except OSError as error:
+                raise SettingsError(f"{key}={value} cannot be read: {error.strerror}") from None
+        layer.append((path, value, f"environment {key}"))
+    return layer
+
+
+def _environment_keys() -> dict[str, tuple[str, ...]]:
+    """Every environment key a setting is read from, weakest first, with the setting's path."""
+    keys: dict[str, tuple[str, ...]] = {}
+    for usual, name in USUAL_NAMES.items():
+        if name in SECRETS:
+            keys[f"{usual}_FILE"] = (name,)
+        keys[usual] = (name,)
+    for name, field in Settings.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, _Group):
+            for inner in field.annotation.model_fields:
+                keys[f"{PREFIX}{name}__{inner}".upper()] = (name, inner)
+            continue
+        if name in SECRETS:
+            keys[f"{PREFIX}{name}_FILE".upper()] = (name,)
+        keys[f"{PREFIX}{name}".upper()] = (name,)
+    return keys
+
+
+def _describe(error: ValidationError, values: Mapping[str, Any], origins: Mapping[str, str]) -> str:
+    lines = []
+    for problem in error.errors(include_url=False, include_context=False):
+        path = [str(part) for part in problem["loc"]]
+        name = ".".join(path)
+        seen: Any = values
+        for part in path:
+            seen = seen.get(part) if isinstance(seen, Mapping) else None
+        shown = MASK if name in SECRETS else repr(seen)
+        what = "no such setting" if problem["type"] == "extra_forbidden" else problem["msg"]
+        lines.append(
+            f"{name} = {shown} ({origins.get(name, 'default')}): {what.removeprefix('Value error, ')}"
+        )
+    return "; ".join(lines)
+
+
+def _required(name: str, value: SecretStr | None) -> str:
+    if value is None:
+        raise SettingsError(f"{name} is not set: run `mojoline up` or set {name.upper()}")
+    return value.get_secret_value()
