@@ -1,0 +1,1 @@
+"""Published model versions: immutable directories, and one mutable file that says which of them is served."""
