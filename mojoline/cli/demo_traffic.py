@@ -1,0 +1,132 @@
+"""The demo's callers: an open loop of predictions, every answer checked against the version it names."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import httpx
+import numpy as np
+import orjson
+
+LONGEST_SECONDS = 600  # the loop ends by itself, whatever becomes of its owner
+TIMEOUT_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One request: when it was due (Unix seconds), how long it took from then on, and what came back."""
+
+    due: float
+    seconds: float
+    row: int
+    version: str | None = None
+    probability: float | None = None
+    error: str | None = None
+
+
+class Traffic:
+    """Steady single-row requests to `/predict`, from a thread of its own, until `stop`.
+
+    Latency counts from the moment a request was due, so a stalled server can't hide behind requests that
+    were never sent.
+    """
+
+    def __init__(
+        self, url: str, model: str, rows: Sequence[Mapping[str, object]], positive: str, rate: int
+    ) -> None:
+        self._bodies = [orjson.dumps({"model": model, "rows": [row]}) for row in rows]
+        self._url, self._positive, self._rate = url, positive, rate
+        self._stopped = threading.Event()
+        self._answers: list[Answer] = []
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._send()), name="traffic", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> list[Answer]:
+        """Send nothing more, wait for what is under way, return every answer in the order they were due."""
+        self._stopped.set()
+        self._thread.join()
+        return sorted(self._answers, key=lambda answer: answer.due)
+
+    @property
+    def count(self) -> int:
+        """How many answers have come in."""
+        return len(self._answers)
+
+    def wait_for_version(self, version: str, timeout: float) -> float | None:
+        """When (Unix seconds) an answer first named `version` after this call; None if none did in time."""
+        seen, deadline = len(self._answers), time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            for answer in self._answers[seen:]:
+                if answer.version == version:
+                    return answer.due + answer.seconds
+            time.sleep(0.01)
+        return None
+
+    async def _send(self) -> None:
+        limits = httpx.Limits(max_connections=64, max_keepalive_connections=64)
+        async with httpx.AsyncClient(limits=limits, timeout=TIMEOUT_SECONDS, trust_env=False) as client:
+            pending: set[asyncio.Task[None]] = set()
+            start, origin = time.monotonic(), time.time()
+            for number in range(self._rate * LONGEST_SECONDS):
+                due = number / self._rate
+                await asyncio.sleep(max(0.0, start + due - time.monotonic()))
+                if self._stopped.is_set():
+                    break
+                task = asyncio.create_task(
+                    self._ask(client, number % len(self._bodies), origin + due, start + due)
+                )
+                pending.add(task)
+                task.add_done_callback(pending.discard)
+            await asyncio.gather(*pending)
+
+    async def _ask(self, client: httpx.AsyncClient, row: int, due: float, due_monotonic: float) -> None:
+        try:
+            response = await client.post(f"{self._url}/predict", content=self._bodies[row])
+            seconds = time.monotonic() - due_monotonic
+            if response.status_code != httpx.codes.OK:
+                self._answers.append(
+                    Answer(due, seconds, row, error=f"{response.status_code} {response.text[:200]}")
+                )
+                return
+            body = orjson.loads(response.content)
+            probability = body["predictions"][0]["probabilities"][self._positive]
+            self._answers.append(Answer(due, seconds, row, body["model_version"], probability))
+        except (httpx.HTTPError, KeyError, IndexError, ValueError) as error:
+            seconds = time.monotonic() - due_monotonic
+            self._answers.append(Answer(due, seconds, row, error=f"{type(error).__name__} {error}"))
+
+
+def find_errors(answers: Sequence[Answer], expected: Callable[[str], Sequence[float]]) -> list[str]:
+    """One sentence for each answer that failed, or whose number is not what the version it names gives.
+
+    Args:
+        answers: what `Traffic` collected.
+        expected: version -> the positive class's probability of every row, by row index.
+    """
+    tables: dict[str, Sequence[float]] = {}
+    errors = []
+    for answer in answers:
+        if answer.error is not None or answer.version is None:
+            errors.append(answer.error or "an answer without a version")
+            continue
+        if answer.version not in tables:
+            tables[answer.version] = expected(answer.version)
+        wanted = tables[answer.version][answer.row]
+        if answer.probability != wanted:
+            errors.append(f"row {answer.row}: {answer.probability!r}, but {answer.version} gives {wanted!r}")
+    return errors
+
+
+def p99_ms(answers: Sequence[Answer], since: float, until: float) -> float:
+    """The 99th percentile in milliseconds of the requests due in [since, until); NaN if there are none."""
+    chosen = [answer.seconds for answer in answers if since <= answer.due < until]
+    return float(np.percentile(chosen, 99)) * 1000 if chosen else float("nan")
