@@ -1,0 +1,132 @@
+"""The champion: whether the new version takes over, decided on rows neither version was trained on."""
+
+from typing import Literal
+
+import dagster as dg
+from pydantic import BaseModel, ConfigDict, Field
+
+from assets.code_version import code_version
+from assets.proof_metadata import require_proofs
+from assets.stage import shown_errors, stage_arguments
+from mojoline.features.snapshot import Snapshot
+from mojoline.model_spec import ModelSpec
+from mojoline.registry.filesystem_registry import FilesystemRegistry, open_registry
+from mojoline.registry.manifest import Manifest
+from mojoline.registry.promotion import Decision, decide_promotion
+from mojoline.registry.proofs import prove_version
+from mojoline.runtime.evaluation import evaluate_version
+from mojoline.settings import load_settings
+from mojoline.training.reduction import Reduction
+from mojoline.training.test_rows import TestRows, read_test_rows
+
+Outcome = Literal["promoted", "promoted by override", "already champion", "not promoted"]
+
+
+class Promotion(dg.Config):
+    """A person may overrule the comparison; the reason is kept in the registry."""
+
+    override_reason: str = Field(
+        default="", description="promote although the comparison says no, and record this reason"
+    )
+
+
+class ChampionRecord(BaseModel):
+    """What was decided about one version, and on what grounds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    outcome: Outcome
+    reason: str
+    version: str
+    champion: str | None
+    generation: int
+    metric_name: str
+    challenger_metric: float | None = None
+    champion_metric: float | None = None
+    rows: int = 0
+
+
+def decide_outcome(decision: Decision, *, mode: Literal["auto", "manual"], override: str) -> tuple[Outcome, str]:
+    """What happens to a challenger: the comparison decides, unless a person must or already did."""
+    if decision.promote and mode == "auto":
+        return "promoted", decision.reason
+    if override:
+        return "promoted by override", f"{override} ({decision.reason})"
+    if decision.promote:
+        return "not promoted", f"promotion.mode is manual: it waits for a person ({decision.reason})"
+    return "not promoted", decision.reason
+
+
+def champion_asset(spec: ModelSpec) -> dg.AssetsDefinition:
+    """The asset that promotes the published version of `spec`, or records why not."""
+
+    @dg.asset(
+        **stage_arguments(spec, group="publish", kinds={"json"}),
+        code_version=code_version("mojoline/registry", "mojoline/runtime"),
+        description=(
+            "The version that serves. The challenger and the champion are scored on the same untouched rows; "
+            f"the challenger may be at most {-spec.promotion.not_worse:.1%} worse. `not promoted` is an outcome "
+            "with a reason, not a failure; the version then waits as challenger."
+        ),
+    )
+    def champion(
+        context: dg.AssetExecutionContext,
+        config: Promotion,
+        publication: Manifest,
+        snapshot: Snapshot,
+        reduction: Reduction,
+    ) -> dg.Output[ChampionRecord]:
+        with shown_errors():
+            registry = open_registry(load_settings().registry_url)
+            by = f"dagster run {context.run_id}"
+            record = _decide(spec, registry, publication, read_test_rows(spec, snapshot, reduction), config)
+            if record.outcome != "already champion":
+                record = _write(registry, record, publication, override=config.override_reason or None, by=by)
+        context.log.info(f"{record.outcome}: {record.reason}")
+        shown = record.model_dump(mode="json", exclude_none=True)
+        return dg.Output(record, metadata={**shown, "alias_generation": record.generation})
+
+    return champion
+
+
+def _decide(
+    spec: ModelSpec, registry: FilesystemRegistry, manifest: Manifest, read: ReadRows, override: str
+) -> ChampionRecord:
+    """What should happen to the version of `manifest`; nothing is written."""
+    aliases = registry.aliases(spec.name)
+    current = None if aliases.champion is None else aliases.champion.version
+    known = {
+        "version": manifest.version,
+        "champion": current,
+        "generation": aliases.generation,
+        "metric_name": manifest.metric_name,
+    }
+    if current == manifest.version:
+        return ChampionRecord(outcome="already champion", reason="this version serves already", **known)
+    directory = registry.directory(spec.name, manifest.version)
+    require_proofs(prove_version(directory, manifest), subject=f"{spec.name} {manifest.version}")
+    rows = read()
+    own = evaluate_version(directory, manifest, rows)
+    theirs = None
+    if current is not None:
+        theirs = evaluate_version(registry.directory(spec.name, current), registry.manifest(spec.name, current), rows)
+    decision = decide_promotion(
+        theirs, own, lower_is_better=manifest.lower_is_better, not_worse=spec.promotion.not_worse
+    )
+    outcome, reason = decide_outcome(decision, mode=spec.promotion.mode, override=override)
+    return ChampionRecord(
+        outcome=outcome, reason=reason, challenger_metric=own, champion_metric=theirs, rows=len(rows), **known
+    )
+
+
+def _write(registry: FilesystemRegistry, name: str, record: ChampionRecord, by: str) -> ChampionRecord:
+    """Move the aliases as decided; ConflictError if they are no longer those the decision rests on."""
+    at = {"expected_generation": record.generation, "by": by, "reason": record.reason}
+    if record.outcome == "already champion":
+        return record
+    if record.outcome == "not promoted":
+        aliases = registry.set_challenger(name, record.version, **at)
+    else:
+        override = record.reason if record.outcome == "promoted by override" else None
+        aliases = registry.move_champion(name, record.version, override=override, **at)
+    return record.model_copy(update={"generation": aliases.generation})

@@ -1,0 +1,97 @@
+"""The snapshot: training rows as one transaction saw them, whatever was written meanwhile."""
+
+import shutil
+import time
+import uuid
+from pathlib import Path
+
+import dagster as dg
+
+from assets.code_version import code_version
+from assets.plots import Metadata
+from assets.stage import Window, asset_key, read_moment, shown_errors, stage_arguments
+from mojoline.features.snapshot import Snapshot, extract_snapshot
+from mojoline.model_spec import ModelSpec
+from mojoline.settings import load_settings
+from mojoline.stage_cache import run_stage, stage_key
+
+ABANDONED_SECONDS = 6 * 3600
+
+
+def snapshot_asset(spec: ModelSpec) -> dg.AssetsDefinition:
+    """The asset that reads the training rows of `spec` out of PostgreSQL."""
+
+    @dg.asset(
+        **stage_arguments(spec, group="extract", kinds={"postgres", "parquet"}),
+        deps=[asset_key(spec, "source_table")] if spec.source.load else [],
+        code_version=code_version("mojoline/features"),
+        description=(
+            f"Training rows of `{spec.source.table}` read in one REPEATABLE READ, READ ONLY transaction, as "
+            "Parquet. The data version is the digest of the rows: the same rows give the same version, and "
+            "every later stage that has seen them is not redone."
+        ),
+    )
+    def snapshot(context: dg.AssetExecutionContext, config: Window) -> dg.Output[Snapshot]:
+        with shown_errors():
+            settings = load_settings()
+            root = settings.work_dir / spec.name / "snapshot"
+            scratch = _scratch(root)
+            fresh = extract_snapshot(
+                settings.require_database_url(),
+                spec,
+                scratch,
+                since=read_moment(config.since),
+                until=read_moment(config.until),
+            )
+            kept, reused = _keep(root, scratch, fresh)
+        context.log.info(f"{fresh.rows} rows, isolation {fresh.isolation_level}, snapshot {fresh.snapshot_id}")
+        return dg.Output(
+            kept,
+            metadata={**_describe(fresh), "dagster/uri": kept.file(kept.parquet).as_uri(), "reused": reused},
+            data_version=dg.DataVersion(kept.digest),
+        )
+
+    return snapshot
+
+
+def _scratch(root: Path) -> Path:
+    """An empty directory to extract into; those of runs that were killed long ago are removed."""
+    root.mkdir(parents=True, exist_ok=True)
+    for leftover in root.glob(".extracting-*"):
+        if time.time() - leftover.stat().st_mtime > ABANDONED_SECONDS:
+            shutil.rmtree(leftover, ignore_errors=True)
+    scratch = root / f".extracting-{uuid.uuid4().hex}"
+    scratch.mkdir()
+    return scratch
+
+
+def _keep(root: Path, scratch: Path, fresh: Snapshot) -> tuple[Snapshot, bool]:
+    """The snapshot under the key of its content, and whether the same rows had been kept before.
+
+    The key is known only after the rows were read, so reading is never skipped; it is the cheap part.
+    """
+
+    def move(directory: Path) -> Snapshot:
+        for file in scratch.iterdir():
+            file.rename(directory / file.name)
+        return fresh
+
+    try:
+        key = stage_key("snapshot", fresh.digest, str(fresh.since), str(fresh.until))
+        return run_stage(root, key, Snapshot, move)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _describe(fresh: Snapshot) -> Metadata:
+    columns = [dg.TableColumn(column.name, column.type) for column in fresh.columns]
+    return {
+        "dagster/row_count": fresh.rows,
+        "dagster/column_schema": dg.MetadataValue.column_schema(dg.TableSchema(columns=columns)),
+        "isolation_level": fresh.isolation_level,
+        "snapshot_id": fresh.snapshot_id,
+        "lsn": fresh.lsn,
+        "digest": fresh.digest,
+        "since": str(fresh.since or "all"),
+        "until": str(fresh.until or "all"),
+    }

@@ -1,0 +1,76 @@
+"""The trained model: the best candidate that answers inside the serving budget."""
+
+import dagster as dg
+
+from assets.code_version import code_version
+from assets.plots import Metadata, table
+from assets.stage import H2O_POOL, shown_errors, spec_part, stage_arguments
+from mojoline.features.snapshot import Snapshot
+from mojoline.model_spec import ModelSpec
+from mojoline.settings import Settings, load_settings
+from mojoline.stage_cache import run_stage, stage_key
+from mojoline.training.automl import TrainedModel, train_model
+from mojoline.training.reduction import Reduction
+
+SHAPED_BY = ("target", "automl", "budget")
+
+
+def trained_model_asset(spec: ModelSpec) -> dg.AssetsDefinition:
+    """The asset that runs the pruned AutoML of `spec`."""
+    families = ", ".join(spec.automl.families)
+    code = code_version("mojoline/training", "mojoline/runtime", distributions=("h2o", "mojo-scorer"))
+
+    @dg.asset(
+        **stage_arguments(spec, group="train", kinds={"h2o"}),
+        pool=H2O_POOL,
+        code_version=code,
+        description=(
+            f"H2O AutoML over {families} (depth <= {spec.automl.max_depth}, trees <= {spec.automl.ntrees}). "
+            "Every candidate's MOJO is scored by the serving runtime; the best one inside the serving budget "
+            "wins, not the best on paper."
+        ),
+    )
+    def trained_model(
+        context: dg.AssetExecutionContext, snapshot: Snapshot, reduction: Reduction
+    ) -> dg.Output[TrainedModel]:
+        with shown_errors():
+            settings = load_settings()
+            key = stage_key(
+                "trained_model", reduction.directory.name, spec_part(spec, *SHAPED_BY), _limits(settings), code
+            )
+            trained, reused = run_stage(
+                settings.work_dir / spec.name / "trained_model",
+                key,
+                TrainedModel,
+                lambda directory: train_model(spec, snapshot, reduction, settings, directory),
+            )
+        context.log.info(f"{len(trained.leaderboard)} candidates, winner {trained.model_id}")
+        return dg.Output(
+            trained,
+            metadata={**_describe(trained), "reused": reused},
+            data_version=dg.DataVersion(key),
+        )
+
+    return trained_model
+
+
+def _limits(settings: Settings) -> str:
+    """The settings that change which models are tried; memory and threads only change how fast."""
+    return f"{settings.training.max_runtime_secs} s, {settings.training.max_models} models"
+
+
+def _describe(trained: TrainedModel) -> Metadata:
+    winner = next(row for row in trained.leaderboard if row.model_id == trained.model_id)
+    return {
+        "algorithm": trained.algorithm,
+        "model_id": trained.model_id,
+        "metric_name": trained.metric_name,
+        "metric": winner.metric,
+        "score_us_p50": winner.score_us_p50,
+        "artifact_bytes": winner.bytes,
+        "leaderboard": table([row.model_dump(mode="json") for row in trained.leaderboard]),
+        "models_tried": len(trained.leaderboard),
+        "heap_bytes": trained.heap_bytes,
+        "seconds": trained.seconds,
+        **{f"test_{name}": value for name, value in trained.test_metrics.items()},
+    }
