@@ -7,9 +7,10 @@ import hashlib
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from pathlib import PurePosixPath
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 MANIFEST = "manifest.json"
 MOJO = "mojo.zip"
@@ -30,6 +31,14 @@ class FileEntry(_Part):
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     bytes: int = Field(ge=0)
     media_type: str
+
+    @field_validator("path")
+    @classmethod
+    def _stays_inside(cls, path: str) -> str:
+        parts = PurePosixPath(path).parts
+        if path != "/".join(parts) or not parts or ".." in parts or parts[0] == "/" or "\\" in path:
+            raise ValueError(f"{path!r} must be a relative path that stays inside the version")
+        return path
 
 
 class Column(_Part):
@@ -104,7 +113,7 @@ class ManifestFacts(_Part):
     training: Training
     parity: Parity
     spec_digest: str | None = None
-    baseline_ref: str | None = "baseline.json"
+    baseline_ref: str | None = None
     tags: dict[str, str] = Field(default_factory=dict)
 
 
