@@ -1,8 +1,9 @@
 """The training data as histograms, frozen when a version is packaged: no later row can move the yardstick.
 
 Numeric columns: one bin of its own for every value that holds 10 % of the mass or more (zeros, defaults), the
-rest in quantile bins of about 10 % each with open outer bins, and a bin for missing values. Categorical columns:
-the top 20 levels, the other training levels together, levels never seen in training, and missing values.
+rest in quantile bins of about 10 % each with open outer bins, and a bin for missing values. Categorical
+columns: the top 20 levels, the other training levels together, levels never seen in training, and missing
+values.
 """
 
 import math
@@ -114,12 +115,12 @@ def fit_baseline(
     Args:
         columns: name -> n values each (array or list; None and NaN are missing).
         types: name -> "numeric" or "categorical", for every column.
-        prediction: the model's own n outputs on the same rows: the probability of the positive class (binary),
-            the value (regression) or the label (multiclass, strings).
+        prediction: the model's own n outputs on the same rows: its last output column (the second class's
+            probability, or the value of a regression), or with more than two classes the labels.
 
     Raises:
-        DriftError: a column without a type, a type without a column, columns of unequal length, or a value of
-            the wrong kind.
+        DriftError: a column without a type, a type without a column, columns of unequal length, or a
+            value of the wrong kind.
     """
     if set(columns) != set(types):
         odd = ", ".join(sorted(set(columns) ^ set(types)))
@@ -136,7 +137,7 @@ def fit_baseline(
 
 
 def count_bins(column: ColumnBaseline, values: Values) -> Counts:
-    """Rows per bin (int64, in the order of `column.labels`) for n values; DriftError on a value of a wrong kind."""
+    """Rows per bin (int64, in the order of `column.labels`) for n values; DriftError on a wrong kind."""
     return column.count(values)
 
 

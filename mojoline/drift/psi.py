@@ -52,7 +52,7 @@ def critical_value(bins: int, n_ref: int, n_cur: int, alpha: float = 0.05, featu
 
 
 def _chi_square_quantile(probability: float, degrees: int) -> float:
-    """Wilson-Hilferty: the cube root of chi-square/degrees is nearly normal (within 1 % from 3 degrees on)."""
+    """Wilson-Hilferty: the cube root of chi-square/degrees is nearly normal (1 % off from 3 degrees on)."""
     spread = 2 / (9 * degrees)
     root = 1 - spread + NormalDist().inv_cdf(probability) * math.sqrt(spread)
     return degrees * max(root, 0.0) ** 3

@@ -1,0 +1,117 @@
+"""The rows of `POST /predict`, checked by hand: a schema library would cost more than the model.
+
+A message names the place, the value seen and what is allowed there.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from serving.errors import ApiError, bad_request, too_large
+from serving.served_model import ServedModel
+
+SHOWN = 80
+
+
+def parse_json(body: bytes) -> dict[str, Any]:
+    """The JSON object in a request body; 400 if it is anything else (NaN and Infinity are not JSON)."""
+    try:
+        content = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise bad_request(f"the body is not JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise bad_request(f"the body is {show(content)}; an object is needed")
+    return content
+
+
+def require_keys(content: Mapping[str, Any], allowed: Sequence[str], where: str = "the body") -> None:
+    """400 naming a key of `content` that has no meaning here: most likely a misspelling."""
+    for key in content:
+        if key not in allowed:
+            raise bad_request(f"{where} has the key {show(key)}; known keys: {', '.join(allowed)}")
+
+
+def require_rows(content: Mapping[str, Any], max_rows: int) -> list[Any]:
+    """The list under "rows", 1 to `max_rows` long; 400, or 413 if it is longer."""
+    rows = content.get("rows")
+    if not isinstance(rows, list):
+        raise bad_request(f"rows is {show(rows)}; a list of objects is needed")
+    require_count(len(rows), max_rows)
+    return rows
+
+
+def require_count(rows: int, max_rows: int) -> None:
+    """400 for no rows at all, 413 for more than `max_rows`."""
+    if rows < 1:
+        raise bad_request(f"the request has no rows; 1 to {max_rows} are needed")
+    if rows > max_rows:
+        raise too_large(f"the request has {rows} rows; at most {max_rows} are allowed: send several requests")
+
+
+def check_rows(served: ServedModel, rows: Sequence[Any]) -> list[dict[str, Any]]:
+    """The rows as `served` takes them: known features only, numbers in numeric columns, text in categorical ones.
+
+    The spec's entity key and event time may stand in a row and are passed over; any other name that is no
+    feature is refused. A feature that is absent or null is missing.
+
+    Raises:
+        ApiError: 400 with the row, the column, the value and what is allowed.
+    """
+    return [_check_row(served, index, row) for index, row in enumerate(rows)]
+
+
+def _check_row(served: ServedModel, index: int, row: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
+    if not isinstance(row, dict):
+        raise bad_request(f"rows[{index}] is {show(row)}; an object of columns is needed")
+    kinds, features = served.kinds, served.features
+    altered: dict[str, Any] = {}
+    for name, value in row.items():
+        kind = kinds.get(name)
+        if kind is None:
+            if name not in served.ignored:
+                raise unknown_column(served, f"rows[{index}]", name)
+            altered[name] = None
+        elif value is None:
+            continue
+        elif kind == "categorical":
+            if not isinstance(value, str):
+                raise bad_request(f"rows[{index}].{name} is {show(value)}; text or null is allowed")
+        elif isinstance(value, bool):
+            altered[name] = float(value)
+        elif not isinstance(value, int | float) or not math.isfinite(value):
+            raise bad_request(f"rows[{index}].{name} is {show(value)}; a finite number or null is allowed")
+        if name not in features:
+            altered[name] = None
+    for name in served.required:
+        if row.get(name) is None:
+            raise missing_value(f"rows[{index}].{name}")
+    if altered:  # rare: most callers send exactly the features
+        merged = {**row, **altered}
+        return {name: value for name, value in merged.items() if name in features}
+    return row
+
+
+def unknown_column(served: ServedModel, where: str, name: object) -> ApiError:
+    """400 for a name that is no column of the model."""
+    known = ", ".join(served.kinds)
+    return bad_request(
+        f"{where} has the column {show(name)}, which {served.name} does not know; it knows {known}"
+    )
+
+
+def missing_value(where: str) -> ApiError:
+    """400 for a missing value in a column that must have one."""
+    return bad_request(f"{where} is missing; this column needs a value in every row")
+
+
+def show(value: object) -> str:
+    """A JSON value as it stands in a message, cut to a readable length."""
+    try:
+        text = orjson.dumps(value).decode()
+    except (TypeError, ValueError):  # deeper than the encoder goes
+        text = type(value).__name__
+    if isinstance(value, float) and not math.isfinite(value):
+        text = "beyond the range of a number"
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
