@@ -1,23 +1,24 @@
 """The champion: whether the new version takes over, decided on rows neither version was trained on."""
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Any, Literal
 
 import dagster as dg
+from mojoline.features.snapshot import Snapshot
+from mojoline.runtime.evaluation import evaluate_version
+from mojoline.training.reduction import Reduction
+from mojoline.training.test_rows import TestRows, read_test_rows
 from pydantic import BaseModel, ConfigDict, Field
 
 from assets.code_version import code_version
-from assets.proof_metadata import require_proofs
+from assets.draft_proofs import require_proofs
 from assets.stage import shown_errors, stage_arguments
-from mojoline.features.snapshot import Snapshot
 from mojoline.model_spec import ModelSpec
 from mojoline.registry.filesystem_registry import FilesystemRegistry, open_registry
 from mojoline.registry.manifest import Manifest
 from mojoline.registry.promotion import Decision, decide_promotion
 from mojoline.registry.proofs import prove_version
-from mojoline.runtime.evaluation import evaluate_version
 from mojoline.settings import load_settings
-from mojoline.training.reduction import Reduction
-from mojoline.training.test_rows import TestRows, read_test_rows
 
 Outcome = Literal["promoted", "promoted by override", "already champion", "not promoted"]
 
@@ -46,7 +47,9 @@ class ChampionRecord(BaseModel):
     rows: int = 0
 
 
-def decide_outcome(decision: Decision, *, mode: Literal["auto", "manual"], override: str) -> tuple[Outcome, str]:
+def decide_outcome(
+    decision: Decision, *, mode: Literal["auto", "manual"], override: str
+) -> tuple[Outcome, str]:
     """What happens to a challenger: the comparison decides, unless a person must or already did."""
     if decision.promote and mode == "auto":
         return "promoted", decision.reason
@@ -61,12 +64,14 @@ def champion_asset(spec: ModelSpec) -> dg.AssetsDefinition:
     """The asset that promotes the published version of `spec`, or records why not."""
 
     @dg.asset(
-        **stage_arguments(spec, group="publish", kinds={"json"}),
+        **stage_arguments(
+            spec, group="publish", kinds={"json"}, reads=["publication", "snapshot", "reduction"]
+        ),
         code_version=code_version("mojoline/registry", "mojoline/runtime"),
         description=(
-            "The version that serves. The challenger and the champion are scored on the same untouched rows; "
-            f"the challenger may be at most {-spec.promotion.not_worse:.1%} worse. `not promoted` is an outcome "
-            "with a reason, not a failure; the version then waits as challenger."
+            "The version that serves. Challenger and champion are scored on the same rows, untouched by the "
+            f"challenger's training; the limit is {spec.promotion.not_worse:+.1%}. `not promoted` is an "
+            "outcome with a reason, not a failure: the version then waits as challenger."
         ),
     )
     def champion(
@@ -78,10 +83,14 @@ def champion_asset(spec: ModelSpec) -> dg.AssetsDefinition:
     ) -> dg.Output[ChampionRecord]:
         with shown_errors():
             registry = open_registry(load_settings().registry_url)
-            by = f"dagster run {context.run_id}"
-            record = _decide(spec, registry, publication, read_test_rows(spec, snapshot, reduction), config)
-            if record.outcome != "already champion":
-                record = _write(registry, record, publication, override=config.override_reason or None, by=by)
+            record = _decide(
+                spec,
+                registry,
+                publication,
+                lambda: read_test_rows(spec, snapshot, reduction),
+                config.override_reason,
+            )
+            record = _write(registry, spec.name, record, by=f"dagster run {context.run_id}")
         context.log.info(f"{record.outcome}: {record.reason}")
         shown = record.model_dump(mode="json", exclude_none=True)
         return dg.Output(record, metadata={**shown, "alias_generation": record.generation})
@@ -90,12 +99,16 @@ def champion_asset(spec: ModelSpec) -> dg.AssetsDefinition:
 
 
 def _decide(
-    spec: ModelSpec, registry: FilesystemRegistry, manifest: Manifest, read: ReadRows, override: str
+    spec: ModelSpec,
+    registry: FilesystemRegistry,
+    manifest: Manifest,
+    read: Callable[[], TestRows],
+    override: str,
 ) -> ChampionRecord:
     """What should happen to the version of `manifest`; nothing is written."""
     aliases = registry.aliases(spec.name)
     current = None if aliases.champion is None else aliases.champion.version
-    known = {
+    known: dict[str, Any] = {
         "version": manifest.version,
         "champion": current,
         "generation": aliases.generation,
@@ -109,7 +122,9 @@ def _decide(
     own = evaluate_version(directory, manifest, rows)
     theirs = None
     if current is not None:
-        theirs = evaluate_version(registry.directory(spec.name, current), registry.manifest(spec.name, current), rows)
+        theirs = evaluate_version(
+            registry.directory(spec.name, current), registry.manifest(spec.name, current), rows
+        )
     decision = decide_promotion(
         theirs, own, lower_is_better=manifest.lower_is_better, not_worse=spec.promotion.not_worse
     )
@@ -121,7 +136,7 @@ def _decide(
 
 def _write(registry: FilesystemRegistry, name: str, record: ChampionRecord, by: str) -> ChampionRecord:
     """Move the aliases as decided; ConflictError if they are no longer those the decision rests on."""
-    at = {"expected_generation": record.generation, "by": by, "reason": record.reason}
+    at: dict[str, Any] = {"expected_generation": record.generation, "by": by, "reason": record.reason}
     if record.outcome == "already champion":
         return record
     if record.outcome == "not promoted":

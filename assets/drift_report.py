@@ -4,10 +4,10 @@ import dagster as dg
 from pydantic import Field
 
 from assets.code_version import code_version
-from assets.plots import Metadata, bar_plot, table
+from assets.plots import Cell, Metadata, bar_plot, table
 from assets.stage import asset_key, shown_errors, stage_arguments
 from mojoline.drift.baseline import Baseline
-from mojoline.drift.drift_report import DriftReport, build_report
+from mojoline.drift.drift_report import DriftReport, FeatureDrift, build_report
 from mojoline.drift.reservoir_reader import read_reservoir
 from mojoline.model_spec import ModelSpec
 from mojoline.registry.filesystem_registry import FilesystemRegistry, open_registry
@@ -58,7 +58,7 @@ def drift_report_asset(spec: ModelSpec) -> dg.AssetsDefinition:
                 exclude=_left_out(spec),
             )
         context.log.info(f"{len(rows)} sampled rows of {version}")
-        return dg.Output(report, metadata={"rows": len(rows), **_describe(report, spec)})
+        return dg.Output(report, metadata={"dagster/row_count": len(rows), **_describe(report, spec)})
 
     return drift_report
 
@@ -71,33 +71,42 @@ def _champion(registry: FilesystemRegistry, name: str) -> str:
 
 
 def _left_out(spec: ModelSpec) -> list[str]:
-    """The features nobody watches: calendar columns drift by themselves."""
-    watched = spec.features.names if spec.drift.columns == "all" else spec.drift.columns
-    return sorted({*spec.drift.exclude, *spec.features.names} - ({*watched} - {*spec.drift.exclude}))
+    """The features nobody watches, such as calendar columns, which drift by themselves."""
+    watched = set(spec.features.names if spec.drift.columns == "all" else spec.drift.columns)
+    return sorted(set(spec.features.names) - (watched - set(spec.drift.exclude)))
 
 
 def _describe(report: DriftReport, spec: ModelSpec) -> Metadata:
-    ordered = sorted(report.features, key=lambda feature: feature.psi, reverse=True)
+    watched = [*report.features, *([report.prediction] if report.prediction else [])]
     return {
         "model_version": report.version,
-        "psi_max": ordered[0].psi if ordered else 0.0,
-        "drifted": sum(feature.verdict in ("warn", "alert") for feature in ordered),
+        "verdict": report.verdict,
+        "psi_max": max((feature.psi for feature in report.features), default=0.0),
+        "features_drifted": sum(feature.verdict in ("warn", "alert") for feature in report.features),
+        "window": f"{report.window.start} to {report.window.end}",
+        "left_out": ", ".join(_left_out(spec)) or "none",
         "psi_plot": bar_plot(
-            "Population stability index by feature",
-            [(feature.name, feature.psi, VERDICT_COLOURS[feature.verdict]) for feature in ordered],
-            marks={"warn": spec.drift.warn, "alert": spec.drift.alert},
+            "Population stability index",
+            [(feature.name, feature.psi, VERDICT_COLOURS[feature.verdict]) for feature in watched],
+            marks={"warn": report.warn, "alert": report.alert},
         ),
-        "psi": table(
-            [
-                {
-                    "feature": feature.name,
-                    "psi": feature.psi,
-                    "verdict": feature.verdict,
-                    "critical": feature.critical,
-                    "n_ref": feature.n_ref,
-                    "n_cur": feature.n_cur,
-                }
-                for feature in ordered
-            ]
-        ),
+        "psi": table([_row(feature) for feature in watched]),
+    }
+
+
+def _row(feature: FeatureDrift) -> dict[str, Cell]:
+    largest = feature.top_bins[0] if feature.top_bins else None
+    return {
+        "feature": feature.name,
+        "psi": feature.psi,
+        "verdict": feature.verdict,
+        "chance": feature.critical,
+        "n_ref": feature.n_ref,
+        "n_cur": feature.n_cur,
+        "missing": feature.missing_rate,
+        "unseen": feature.unseen_rate,
+        "out_of_range": feature.out_of_range_rate,
+        "largest_shift": f"{largest.bin}: {largest.expected:.1%} -> {largest.actual:.1%}"
+        if largest
+        else None,
     }

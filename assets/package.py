@@ -1,16 +1,16 @@
 """The package: reducer and model as one MOJO, with everything a server needs to check it."""
 
 import dagster as dg
-
-from assets.code_version import code_version
-from assets.stage import shown_errors, spec_part, stage_arguments
 from mojoline.features.snapshot import Snapshot
-from mojoline.model_spec import ModelSpec
-from mojoline.settings import load_settings
-from mojoline.stage_cache import run_stage, stage_key
 from mojoline.training.automl import TrainedModel
 from mojoline.training.package import Package, build_package
 from mojoline.training.reduction import Reduction
+
+from assets.code_version import code_version
+from assets.stage import shown_errors, spec_part, stage_arguments
+from mojoline.model_spec import ModelSpec
+from mojoline.settings import load_settings
+from mojoline.stage_cache import run_stage, stage_key
 
 SHAPED_BY = ("name", "source", "target", "features", "budget", "drift")
 DRAFT = "draft"
@@ -23,12 +23,14 @@ def package_asset(spec: ModelSpec) -> dg.AssetsDefinition:
     )
 
     @dg.asset(
-        **stage_arguments(spec, group="publish", kinds={"h2o"}),
+        **stage_arguments(
+            spec, group="publish", kinds={"h2o"}, reads=["snapshot", "reduction", "trained_model"]
+        ),
         code_version=code,
         description=(
             "The draft of a model version: one MOJO from raw columns to prediction, its schema, the drift "
-            "baseline, golden rows with the cluster's own predictions, and the leaderboard. Nothing can serve "
-            "it before its checks passed and it was published."
+            "baseline, golden rows with the cluster's own predictions, and the leaderboard. It cannot be "
+            "served before its checks have passed and it is published."
         ),
     )
     def package(
@@ -40,7 +42,11 @@ def package_asset(spec: ModelSpec) -> dg.AssetsDefinition:
         with shown_errors():
             settings = load_settings()
             key = stage_key(
-                "package", snapshot.directory.name, trained_model.directory.name, spec_part(spec, *SHAPED_BY), code
+                "package",
+                snapshot.directory.name,
+                trained_model.directory.name,
+                spec_part(spec, *SHAPED_BY),
+                code,
             )
             built, reused = run_stage(
                 settings.work_dir / spec.name / "package",

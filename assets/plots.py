@@ -1,6 +1,6 @@
 """Pictures and tables in asset metadata.
 
-The Dagster UI draws Markdown; an `<img>` with a `data:` address passes its sanitizer, inline `<svg>` does not.
+The Dagster UI draws Markdown: an image with a `data:` address passes its sanitizer, inline `<svg>` does not.
 """
 
 import base64
@@ -48,7 +48,7 @@ def bar_plot(
     for label, value in marks.items():
         x = LABEL + BAR * value / top
         parts.append(
-            f'<line x1="{x:.1f}" x2="{x:.1f}" y1="38" y2="{height - 6}" stroke="#111111" stroke-dasharray="4 3"/>'
+            f'<line x1="{x:.1f}" x2="{x:.1f}" y1="38" y2="{height - 6}" stroke="#111111"/>'
             f'<text x="{x:.1f}" y="34" text-anchor="middle" fill="#111111">{escape(label)}</text>'
         )
     encoded = base64.b64encode("".join([*parts, "</svg>"]).encode()).decode()

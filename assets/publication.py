@@ -1,28 +1,26 @@
 """The publication: a proven draft becomes an immutable version in the registry."""
 
 import dagster as dg
+from mojoline.training.package import Package
 
 from assets.code_version import code_version
-from assets.proof_metadata import describe_proofs, require_proofs
+from assets.draft_proofs import describe_proofs, prove_draft, require_proofs
+from assets.package import DRAFT
 from assets.stage import asset_key, shown_errors, stage_arguments
 from mojoline.model_spec import ModelSpec
 from mojoline.registry.filesystem_registry import open_registry
 from mojoline.registry.manifest import Manifest, ManifestFacts
-from mojoline.registry.proofs import prove_version
 from mojoline.settings import load_settings
-from mojoline.training.package import Package
-
-DRAFT = "draft"
 
 
 def publication_asset(spec: ModelSpec) -> dg.AssetsDefinition:
     """The asset that publishes the draft of `spec`."""
 
     @dg.asset(
-        **stage_arguments(spec, group="publish", kinds={"json"}),
+        **stage_arguments(spec, group="publish", kinds={"json"}, reads=["package"]),
         code_version=code_version("mojoline/registry"),
         description=(
-            "The draft as an immutable version of the registry, its manifest written last. The proofs are run "
+            "An immutable version in the registry, its manifest written last. The proofs are run "
             "again here and a failed one refuses the version, because a later run can step around a blocking "
             "check. The same content is the same version: publishing twice changes nothing."
         ),
@@ -30,8 +28,10 @@ def publication_asset(spec: ModelSpec) -> dg.AssetsDefinition:
     def publication(context: dg.AssetExecutionContext, package: Package) -> dg.Output[Manifest]:
         with shown_errors():
             draft = package.file(DRAFT)
-            facts = _with_origin(package.facts, context.run_id, asset_key(spec, "publication").to_user_string())
-            proofs = prove_version(draft, facts)
+            facts = _with_origin(
+                package.facts, context.run_id, asset_key(spec, "publication").to_user_string()
+            )
+            proofs = prove_draft(draft, facts)
             require_proofs(proofs, subject=f"the draft of {spec.name}")
             registry = open_registry(load_settings().registry_url)
             manifest = registry.publish(spec.name, draft, facts)

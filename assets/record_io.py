@@ -7,6 +7,7 @@ directory carries that directory beside it, because the names of its files are r
 import json
 import os
 from pathlib import Path
+from typing import TypeVar
 
 import dagster as dg
 from pydantic import BaseModel, ValidationError
@@ -16,8 +17,10 @@ from mojoline.stage_cache import StageRecord
 
 RECORDS = "records"
 
+RecordT = TypeVar("RecordT", bound=BaseModel)
 
-class RecordIOManager(dg.ConfigurableIOManager):
+
+class RecordIOManager(dg.IOManager):
     """Stores pydantic records as JSON and checks them against the type the reading asset asks for."""
 
     def handle_output(self, context: dg.OutputContext, obj: object) -> None:
@@ -25,7 +28,9 @@ class RecordIOManager(dg.ConfigurableIOManager):
         if obj is None:
             return
         if not isinstance(obj, BaseModel):
-            raise TypeError(f"{context.asset_key.to_user_string()} returned a {type(obj).__name__}; a record is needed")
+            raise TypeError(
+                f"{context.asset_key.to_user_string()} returned a {type(obj).__name__}; a record is needed"
+            )
         envelope: dict[str, object] = {"run_id": context.run_id, "record": obj.model_dump(mode="json")}
         if isinstance(obj, StageRecord):
             envelope["directory"] = str(obj.directory.absolute())
@@ -57,9 +62,13 @@ def read_record(asset_key: dg.AssetKey, record: type[RecordT]) -> RecordT:
         envelope = json.loads(path.read_text(encoding="utf-8"))
         found = record.model_validate(envelope["record"])
     except FileNotFoundError:
-        raise dg.Failure(f"{name} was never materialized here ({path} is missing): materialize it first") from None
+        raise dg.Failure(
+            f"{name} was never materialized here ({path} is missing): materialize it first"
+        ) from None
     except (ValidationError, KeyError, json.JSONDecodeError) as error:
-        raise dg.Failure(f"{path} is not a {record.__name__} of this version: materialize {name} again ({error})") from error
+        raise dg.Failure(
+            f"{path} is not a {record.__name__} of this version: materialize {name} again ({error})"
+        ) from error
     if not isinstance(found, StageRecord):
         return found
     directory = Path(envelope["directory"])

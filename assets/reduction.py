@@ -1,30 +1,30 @@
 """The reduction: many numeric columns become few components that keep most of their variance."""
 
 import dagster as dg
+from mojoline.features.snapshot import Snapshot
+from mojoline.training.reduction import Reduction, fit_reduction
 
 from assets.code_version import code_version
 from assets.plots import Metadata, bar_plot, table
 from assets.stage import H2O_POOL, shown_errors, spec_part, stage_arguments
-from mojoline.features.snapshot import Snapshot
 from mojoline.model_spec import ModelSpec
 from mojoline.settings import load_settings
 from mojoline.stage_cache import run_stage, stage_key
-from mojoline.training.reduction import Reduction, fit_reduction
 
 SHAPED_BY = ("source", "target", "features", "reduction")
 
 
 def reduction_asset(spec: ModelSpec) -> dg.AssetsDefinition:
-    """The asset that fits the reducer of `spec` in H2O and makes the training columns with its MOJO."""
+    """The asset that fits the reducer of `spec` and makes the training columns with its MOJO."""
     code = code_version("mojoline/training", "mojoline/runtime", distributions=("h2o", "mojo-scorer"))
 
     @dg.asset(
-        **stage_arguments(spec, group="reduce", kinds={"h2o", "parquet"}),
+        **stage_arguments(spec, group="reduce", kinds={"h2o", "parquet"}, reads=["snapshot"]),
         pool=H2O_POOL,
         code_version=code,
         description=(
-            "Principal components of the numeric features, fitted in H2O on the training rows with missing "
-            "values imputed. The training columns are scored by the reducer's MOJO in the serving runtime, so "
+            "Principal components of the numeric features, fitted in H2O on training rows whose missing "
+            "values are imputed. The serving runtime scores the training columns with the reducer's MOJO, so "
             "training sees exactly what serving will compute."
         ),
     )

@@ -6,11 +6,11 @@ import uuid
 from pathlib import Path
 
 import dagster as dg
+from mojoline.features.snapshot import Snapshot, extract_snapshot
 
 from assets.code_version import code_version
 from assets.plots import Metadata
 from assets.stage import Window, asset_key, read_moment, shown_errors, stage_arguments
-from mojoline.features.snapshot import Snapshot, extract_snapshot
 from mojoline.model_spec import ModelSpec
 from mojoline.settings import load_settings
 from mojoline.stage_cache import run_stage, stage_key
@@ -44,7 +44,9 @@ def snapshot_asset(spec: ModelSpec) -> dg.AssetsDefinition:
                 until=read_moment(config.until),
             )
             kept, reused = _keep(root, scratch, fresh)
-        context.log.info(f"{fresh.rows} rows, isolation {fresh.isolation_level}, snapshot {fresh.snapshot_id}")
+        context.log.info(
+            f"{fresh.rows} rows, isolation {fresh.isolation_level}, snapshot {fresh.snapshot_id}"
+        )
         return dg.Output(
             kept,
             metadata={**_describe(fresh), "dagster/uri": kept.file(kept.parquet).as_uri(), "reused": reused},

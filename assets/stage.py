@@ -1,6 +1,6 @@
-"""What the assets of every stage share: their key, their owner, their errors, and how their dates are read."""
+"""What the assets of every stage share: key, owner, errors, and how dates in run config are read."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -23,9 +23,19 @@ class Window(dg.Config):
     until: str | None = Field(default=None, description="event times before this one, ISO 8601; empty: all")
 
 
-def stage_arguments(spec: ModelSpec, *, group: str, kinds: set[str]) -> dict[str, Any]:
-    """Arguments of `dg.asset` that are the same in every stage of `spec`."""
+def stage_arguments(
+    spec: ModelSpec, *, group: str, kinds: set[str], reads: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Arguments of `dg.asset` for a stage of `spec`.
+
+    Args:
+        spec: the model; its name is the key prefix.
+        group: the group in the UI.
+        kinds: what the stage works with, for the icons in the UI; at most three.
+        reads: the stages of the same model whose records the function takes, named as its arguments.
+    """
     return {
+        "ins": {stage: dg.AssetIn(key=asset_key(spec, stage)) for stage in reads},
         "key_prefix": [spec.name],
         "group_name": group,
         "kinds": kinds,

@@ -1,16 +1,16 @@
 """The trained model: the best candidate that answers inside the serving budget."""
 
 import dagster as dg
+from mojoline.features.snapshot import Snapshot
+from mojoline.training.automl import TrainedModel, train_model
+from mojoline.training.reduction import Reduction
 
 from assets.code_version import code_version
 from assets.plots import Metadata, table
 from assets.stage import H2O_POOL, shown_errors, spec_part, stage_arguments
-from mojoline.features.snapshot import Snapshot
 from mojoline.model_spec import ModelSpec
 from mojoline.settings import Settings, load_settings
 from mojoline.stage_cache import run_stage, stage_key
-from mojoline.training.automl import TrainedModel, train_model
-from mojoline.training.reduction import Reduction
 
 SHAPED_BY = ("target", "automl", "budget")
 
@@ -21,7 +21,7 @@ def trained_model_asset(spec: ModelSpec) -> dg.AssetsDefinition:
     code = code_version("mojoline/training", "mojoline/runtime", distributions=("h2o", "mojo-scorer"))
 
     @dg.asset(
-        **stage_arguments(spec, group="train", kinds={"h2o"}),
+        **stage_arguments(spec, group="train", kinds={"h2o"}, reads=["snapshot", "reduction"]),
         pool=H2O_POOL,
         code_version=code,
         description=(
@@ -36,7 +36,11 @@ def trained_model_asset(spec: ModelSpec) -> dg.AssetsDefinition:
         with shown_errors():
             settings = load_settings()
             key = stage_key(
-                "trained_model", reduction.directory.name, spec_part(spec, *SHAPED_BY), _limits(settings), code
+                "trained_model",
+                reduction.directory.name,
+                spec_part(spec, *SHAPED_BY),
+                _limits(settings),
+                code,
             )
             trained, reused = run_stage(
                 settings.work_dir / spec.name / "trained_model",

@@ -7,7 +7,7 @@ from assets.record_io import RecordIOManager
 from assets.stage import RECORD_IO
 from mojoline.model_spec import ModelSpec, load_specs
 from mojoline.settings import load_settings
-from pipelines.jobs import drift_report_job, train_and_publish_job
+from pipelines.jobs import model_jobs
 from pipelines.schedules import weekly_schedule
 from sensors.champion_rollout import champion_rollout_sensor
 
@@ -22,13 +22,14 @@ def build_definitions(specs: list[ModelSpec]) -> dg.Definitions:
 
 def model_definitions(spec: ModelSpec) -> dg.Definitions:
     """What belongs to one model; every key starts with its name."""
-    training = train_and_publish_job(spec)
-    return dg.Definitions(
-        assets=line_assets(spec),
-        asset_checks=line_checks(spec),
-        jobs=[training, drift_report_job(spec)],
-        schedules=[weekly_schedule(spec, training)],
-        sensors=[champion_rollout_sensor(spec)],
+    return dg.Definitions.merge(
+        model_jobs(spec),
+        dg.Definitions(
+            assets=line_assets(spec),
+            asset_checks=line_checks(spec),
+            schedules=[weekly_schedule(spec)],
+            sensors=[champion_rollout_sensor(spec)],
+        ),
     )
 
 

@@ -10,6 +10,7 @@ from mojoline.settings import Settings
 
 TIMEOUT_SECONDS = 3.0
 POLL_SECONDS = 0.2
+SETTLE_SECONDS = 3.0
 
 
 class ServerUnreadableError(Exception):
@@ -38,7 +39,9 @@ class AdminPlane:
     def of(cls, settings: Settings) -> "AdminPlane":
         """The control plane that these settings name; ServerUnreadableError if there is no token."""
         if settings.admin_token is None:
-            raise ServerUnreadableError("admin_token is not set: run `mojoline up` or set MOJOLINE_ADMIN_TOKEN_FILE")
+            raise ServerUnreadableError(
+                "admin_token is not set: run `mojoline up` or set MOJOLINE_ADMIN_TOKEN_FILE"
+            )
         return cls(f"http://127.0.0.1:{settings.ports.admin}", settings.admin_token.get_secret_value())
 
     def read_state(self, model: str) -> ServerState | None:
@@ -65,20 +68,18 @@ class AdminPlane:
         self._request("POST", f"/admin/models/{model}/sync", {"generation": generation})
 
     def wait_for(self, model: str, generation: int, *, seconds: float) -> ServerState | None:
-        """The state once the server reached `generation` or failed to, or the last one seen in time."""
-        deadline = time.monotonic() + seconds
+        """The state once the server reached `generation` or stopped trying, or the last one seen in time.
+
+        An error counts only after SETTLE_SECONDS: before that it may be the one of an earlier attempt.
+        """
+        started = time.monotonic()
         while True:
             state = self.read_state(model)
-            if state is not None and (state.generation >= generation or state.last_error):
-                return state
-            if time.monotonic() > deadline:
+            waited = time.monotonic() - started
+            failed = state is not None and state.last_error is not None and waited > SETTLE_SECONDS
+            if waited > seconds or failed or (state is not None and state.generation >= generation):
                 return state
             time.sleep(POLL_SECONDS)
-
-    @staticmethod
-    def now() -> float:
-        """Seconds since the epoch."""
-        return time.time()
 
     def _request(self, method: str, path: str, body: dict[str, int] | None = None) -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {self.token}"}
@@ -89,7 +90,9 @@ class AdminPlane:
             answer.raise_for_status()
             content = answer.json()
         except (httpx.HTTPError, ValueError) as error:
-            raise ServerUnreadableError(f"{method} {self.url}{path}: {error or type(error).__name__}") from error
+            raise ServerUnreadableError(
+                f"{method} {self.url}{path}: {error or type(error).__name__}"
+            ) from error
         if not isinstance(content, dict):
             raise ServerUnreadableError(f"{method} {self.url}{path} answered {content!r}")
         return content

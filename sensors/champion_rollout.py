@@ -1,9 +1,10 @@
-"""Champion rollout: the registry's aliases moved, so the prediction server is told and watched until it follows.
+"""Champion rollout: the aliases moved, so the prediction server is told and watched until it follows.
 
 The server also reads the aliases by itself; this is the faster way, and the one that says what went wrong.
 """
 
 import json
+import time
 from dataclasses import asdict, dataclass
 from typing import Literal
 
@@ -30,7 +31,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Told:
-    """The last generation the server was told about, and when (seconds since the epoch); the sensor's cursor."""
+    """The sensor's cursor: the last generation the server was told about, and when (seconds since 1970)."""
 
     generation: int = -1
     at: float = 0.0
@@ -47,9 +48,9 @@ class Told:
 
 @dataclass(frozen=True)
 class Decision:
-    """Tell the server, or leave it, and why."""
+    """Tell the server, record that it followed by itself, or leave it; and why."""
 
-    action: Literal["tell", "leave"]
+    action: Literal["tell", "record", "leave"]
     reason: str
 
 
@@ -64,17 +65,18 @@ def decide(wanted: Wanted | None, server: ServerState | None, told: Told, now: f
     """
     if wanted is None:
         return Decision("leave", "no champion in the registry yet")
-    if server is not None and server.generation >= wanted.generation and server.version == wanted.version:
-        return Decision("leave", f"the server follows: {server.version}, generation {server.generation}")
-    if server is not None and server.generation > wanted.generation:
-        return Decision(
-            "leave", f"the server is ahead at generation {server.generation}: the registry is read again"
-        )
+    at = f"generation {wanted.generation}"
+    if server is not None and server.generation >= wanted.generation:
+        if server.generation > wanted.generation:
+            return Decision("leave", f"the server is ahead (generation {server.generation}): read again")
+        if server.version == wanted.version:
+            known = told.generation >= wanted.generation
+            return Decision("leave" if known else "record", f"the server serves {server.version}, {at}")
     if told.generation == wanted.generation and now - told.at < RETRY_SECONDS:
         error = server.last_error if server and server.last_error else "it is still loading"
         kept = server.version if server else None
-        return Decision("leave", f"told of generation {wanted.generation}, the server keeps {kept}: {error}")
-    return Decision("tell", f"the server has to move to {wanted.version}, generation {wanted.generation}")
+        return Decision("leave", f"told to serve {wanted.version}, {at}, the server keeps {kept}: {error}")
+    return Decision("tell", f"the server has to move to {wanted.version}, {at}")
 
 
 def champion_rollout_sensor(spec: ModelSpec) -> dg.SensorDefinition:
@@ -85,8 +87,8 @@ def champion_rollout_sensor(spec: ModelSpec) -> dg.SensorDefinition:
         minimum_interval_seconds=INTERVAL_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=(
-            f"Tells the prediction server when the champion of {spec.name} changed, and records the swap on the "
-            "champion asset. A server or registry that cannot be read is reported, never taken as empty."
+            f"Tells the prediction server when the champion of {spec.name} changed, and records the swap on "
+            "the champion asset. A server or registry that cannot be read is reported, never taken as empty."
         ),
     )
     def champion_rollout(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
@@ -106,29 +108,36 @@ def _roll_out(spec: ModelSpec, told: Told) -> dg.SensorResult | dg.SkipReason:
     if wanted is None:
         return dg.SkipReason(decide(None, None, told, 0.0).reason)
     plane = AdminPlane.of(settings)
-    decision = decide(wanted, plane.read_state(spec.name), told, plane.now())
+    state, now = plane.read_state(spec.name), time.time()
+    decision = decide(wanted, state, told, now)
     if decision.action == "leave":
         return dg.SkipReason(decision.reason)
-    told = Told(wanted.generation, plane.now())
-    plane.sync(spec.name, wanted.generation)
-    state = plane.wait_for(spec.name, wanted.generation, seconds=CONVERGENCE_SECONDS)
-    if state is None or state.generation < wanted.generation:
-        error = state.last_error if state and state.last_error else f"not loaded in {CONVERGENCE_SECONDS:g} s"
-        return dg.SensorResult(
-            skip_reason=f"{decision.reason}, but it keeps {state.version if state else None}: {error}",
-            cursor=told.write(),
-        )
+    outcome = decision.reason
+    if decision.action == "tell":
+        plane.sync(spec.name, wanted.generation)
+        before, state = state, plane.wait_for(spec.name, wanted.generation, seconds=CONVERGENCE_SECONDS)
+        outcome = describe_outcome(wanted, before, state)
+    moved = state is not None and state.generation >= wanted.generation
     return dg.SensorResult(
-        skip_reason=f"the server moved to {state.version}, generation {state.generation}",
-        cursor=told.write(),
-        asset_events=[_swap_observation(spec, state)],
+        skip_reason=outcome,
+        cursor=Told(wanted.generation, now).write(),
+        asset_events=[_swap_observation(spec, state)] if state is not None and moved else [],
     )
+
+
+def describe_outcome(wanted: Wanted, before: ServerState | None, after: ServerState | None) -> str:
+    """What came of telling the server, in a sentence for the tick list."""
+    if after is None:
+        return f"told to serve {wanted.version}, the server does not know the model yet"
+    if after.generation < wanted.generation:
+        error = after.last_error or f"not loaded after {CONVERGENCE_SECONDS:g} s"
+        return f"told to serve {wanted.version}, the server keeps {after.version}: {error}"
+    return f"the server moved from {before.version if before else None} to {after.version}"
 
 
 def _read_wanted(registry_url: str, name: str) -> Wanted | None:
     aliases = open_registry(registry_url).aliases(name)
-    champion = aliases.aliases.get("champion")
-    return None if champion is None else Wanted(champion.version, aliases.generation)
+    return None if aliases.champion is None else Wanted(aliases.champion.version, aliases.generation)
 
 
 def _swap_observation(spec: ModelSpec, state: ServerState) -> dg.AssetObservation:
