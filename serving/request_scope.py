@@ -14,7 +14,7 @@ _log = logging.getLogger("mojoline.serving")
 
 
 class RequestScope:
-    """ASGI middleware: `X-Request-Id` is echoed or made, and an unexpected failure is 500 `{"error": ...}`."""
+    """ASGI middleware: echoes or makes `X-Request-Id`, and answers an unexpected failure with 500."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

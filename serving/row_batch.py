@@ -51,7 +51,7 @@ def require_count(rows: int, max_rows: int) -> None:
 
 
 def check_rows(served: ServedModel, rows: Sequence[Any]) -> list[dict[str, Any]]:
-    """The rows as `served` takes them: known features only, numbers in numeric columns, text in categorical ones.
+    """The rows as `served` takes them: known features, numbers in numeric columns, text in others.
 
     The spec's entity key and event time may stand in a row and are passed over; any other name that is no
     feature is refused. A feature that is absent or null is missing.

@@ -1,4 +1,4 @@
-"""One loaded version: immutable, so that a request which took it finishes on it whatever happens meanwhile."""
+"""One loaded version: immutable, so that a request which took it finishes on it whatever happens then."""
 
 from collections.abc import Mapping, Sequence
 from typing import Literal
@@ -53,7 +53,7 @@ class ServedModel:
 
 
 def _input_kinds(manifest: Manifest, scoring: ScoringModel) -> Mapping[str, Kind]:
-    """Name -> kind of everything a row may hold: what the MOJO reads, and what training dropped as constant."""
+    """Name -> kind of what a row may hold: what the MOJO reads, and what training dropped as constant."""
     kinds: dict[str, Kind] = {
         name: "categorical" if name in scoring.domains else "numeric" for name in scoring.feature_names
     }

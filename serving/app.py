@@ -1,0 +1,57 @@
+"""The two ASGI applications of one server: predictions for everybody, control for those with the token."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from mojoline.registry.filesystem_registry import FilesystemRegistry, open_registry
+from mojoline.settings import Settings
+from serving.admin_plane import AdminPlane, BearerGuard
+from serving.context import ServingContext
+from serving.data_plane import DataPlane
+from serving.request_scope import RequestScope
+from serving.responses import install_error_handlers
+
+
+def create_app(
+    settings: Settings, registry: FilesystemRegistry | None = None, *, context: ServingContext | None = None
+) -> FastAPI:
+    """The prediction API; its lifespan opens and closes the context.
+
+    Args:
+        settings: the effective settings.
+        registry: where the models come from; by default `settings.registry_url`.
+        context: what `create_admin_app` shares with it; by default one of its own, in `app.state.context`.
+    """
+    shared = context or create_context(settings, registry)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await shared.open()
+        try:
+            yield
+        finally:
+            await shared.close()
+
+    app = FastAPI(title="mojoline", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.state.context = shared
+    app.include_router(DataPlane(shared).router)
+    install_error_handlers(app)
+    app.add_middleware(RequestScope)
+    return app
+
+
+def create_admin_app(context: ServingContext) -> FastAPI:
+    """The control plane over a context whose life belongs to `create_app`."""
+    app = FastAPI(title="mojoline admin", docs_url=None, redoc_url=None, openapi_url=None)
+    app.include_router(AdminPlane(context).router)
+    install_error_handlers(app)
+    app.add_middleware(BearerGuard, token=context.settings.admin_token)
+    app.add_middleware(RequestScope)
+    return app
+
+
+def create_context(settings: Settings, registry: FilesystemRegistry | None = None) -> ServingContext:
+    """Models, reservoir and threads for both applications; nothing is opened yet."""
+    return ServingContext(settings, registry or open_registry(settings.registry_url))

@@ -1,0 +1,128 @@
+"""One model's place in the server: load the champion beside, flip one reference, retire what is not needed.
+
+The alias file decides what serves. While it cannot be followed (damaged version, unreadable registry) the
+last good version stays, and the reason is in the slot's status.
+"""
+
+import asyncio
+import logging
+import time
+from concurrent.futures import Executor
+
+from mojoline.errors import MojolineError
+from mojoline.registry.aliases import AliasEntry, Aliases
+from mojoline.registry.filesystem_reader import FilesystemReader
+from serving.served_model import ServedModel
+from serving.version_loading import load_version
+
+FIRST_RETRY = 5.0
+LAST_RETRY = 300.0
+
+_log = logging.getLogger("mojoline.serving")
+
+
+class ModelSlot:
+    """Serves one model by name. `current` is read by requests, everything else runs on the event loop."""
+
+    def __init__(self, name: str, registry: FilesystemReader, loader: Executor) -> None:
+        self.name = name
+        self.current: ServedModel | None = None
+        self.loaded: dict[str, ServedModel] = {}
+        self.generation: int | None = None
+        self.last_error: str | None = None
+        self.swap_seconds: float | None = None
+        self._registry = registry
+        self._loader = loader
+        self._lock = asyncio.Lock()
+        self._loading: str | None = None
+        self._failed: int | None = None  # the generation that could not be followed
+        self._pause = FIRST_RETRY
+        self._retry_at = 0.0
+
+    @property
+    def state(self) -> str:
+        """`empty`, `loading`, `ready`, or `failed`: the newest alias cannot be followed."""
+        if self._loading is not None:
+            return "loading"
+        if self.last_error is not None:
+            return "failed"
+        return "empty" if self.current is None else "ready"
+
+    def status(self) -> dict[str, object]:
+        """What `/admin/status` says about the model; `version` serves now, whatever the state is."""
+        return {
+            "version": self.current.version if self.current else None,
+            "generation": self.generation,
+            "state": self.state,
+            "last_error": self.last_error,
+            "swap_seconds": self.swap_seconds,
+            "loading": self._loading,
+            "loaded": sorted(self.loaded),
+            "bytes": sum(served.scoring.nbytes for served in self.loaded.values()),
+        }
+
+    async def follow(self, *, force: bool = False) -> None:
+        """Serve what the aliases name now. Never raises for what the registry holds: the reason is kept.
+
+        A generation that failed is tried again after a pause that doubles, or at once with `force`.
+        """
+        async with self._lock:
+            loop = asyncio.get_running_loop()
+            try:
+                aliases = await loop.run_in_executor(None, self._registry.aliases, self.name)
+            except MojolineError as error:
+                self._note_failure(None, error)
+                return
+            if aliases.generation == self.generation:
+                if self._failed is None:
+                    self.last_error = None
+                return
+            if not force and aliases.generation == self._failed and loop.time() < self._retry_at:
+                return
+            try:
+                await self._apply(aliases)
+            except (MojolineError, OSError, MemoryError) as error:
+                self._note_failure(aliases.generation, error)
+            finally:
+                self._loading = None
+
+    async def _apply(self, aliases: Aliases) -> None:
+        champion = aliases.champion
+        if champion is None:
+            self.generation = aliases.generation
+            return
+        started = time.perf_counter()
+        served = await self._load(champion)
+        if served is not self.current:
+            self.loaded[served.version] = served
+            self.current = served  # the flip: requests that hold the old one finish on it
+            self.swap_seconds = time.perf_counter() - started
+            _log.info("%s serves %s (generation %d)", self.name, served.version, aliases.generation)
+        self.generation = aliases.generation
+        self.last_error = self._failed = None
+        self._pause = FIRST_RETRY
+        self._retire(keep={entry.version for entry in (champion, aliases.previous) if entry})
+
+    async def _load(self, entry: AliasEntry) -> ServedModel:
+        known = self.loaded.get(entry.version)
+        if known is not None and known.manifest_sha256 == entry.manifest_sha256:
+            return known
+        self._loading = entry.version
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._loader, load_version, self._registry, self.name, entry)
+
+    def _retire(self, keep: set[str]) -> None:
+        """Forget versions that no alias names; the memory goes with the last request that holds one."""
+        for version in [version for version in self.loaded if version not in keep]:
+            del self.loaded[version]
+
+    def _note_failure(self, generation: int | None, error: BaseException) -> None:
+        self.last_error = str(error) or type(error).__name__
+        _log.error("%s keeps %s: %s", self.name, self.current.version if self.current else "nothing", error)
+        if generation is None:
+            return
+        if generation != self._failed:
+            self._pause = FIRST_RETRY
+        self._failed = generation
+        self._retry_at = asyncio.get_running_loop().time() + self._pause
+        self._pause = min(2 * self._pause, LAST_RETRY)

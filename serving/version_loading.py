@@ -1,0 +1,42 @@
+"""Loading a version beside the one that serves: verify, load, prove, warm. Blocking: run it in a thread."""
+
+import logging
+import time
+
+from mojoline.registry.aliases import AliasEntry
+from mojoline.registry.filesystem_reader import FilesystemReader
+from mojoline.registry.golden import GoldenRows
+from mojoline.registry.manifest import GOLDEN, MOJO
+from mojoline.registry.proofs import prove_equality, prove_loads
+from mojoline.runtime.scoring_model import ScoringModel
+from serving.errors import ServedVersionError
+from serving.served_model import ServedModel
+
+PROVEN_ROWS = 200
+WARM_ROWS = 50
+
+_log = logging.getLogger("mojoline.serving")
+
+
+def load_version(registry: FilesystemReader, name: str, entry: AliasEntry) -> ServedModel:
+    """The version an alias names, ready to serve: its files have their sha256, golden rows come out.
+
+    Raises:
+        RegistryError: the version is missing, or damaged (names the file).
+        RuntimeModelError: the MOJO cannot be loaded.
+        ServedVersionError: it loads, but not as the manifest says, or it does not reproduce its golden rows.
+    """
+    started = time.perf_counter()
+    manifest = registry.verify(name, entry.version, entry.manifest_sha256)
+    directory = registry.directory(name, entry.version)
+    scoring = ScoringModel.load(directory / MOJO, manifest.reduction.impute)
+    for proof in (
+        prove_loads(directory, manifest, model=scoring),
+        prove_equality(directory, manifest, model=scoring, limit=PROVEN_ROWS),
+    ):
+        if not proof.passed:
+            raise ServedVersionError(f"{name} {entry.version}: proof '{proof.name}' failed: {proof.message}")
+    for row in GoldenRows.read(directory / GOLDEN).head(WARM_ROWS).rows:
+        scoring.score([row])
+    _log.info("%s %s loaded in %.3f s", name, entry.version, time.perf_counter() - started)
+    return ServedModel(manifest, entry.manifest_sha256, scoring)
