@@ -157,13 +157,20 @@ def _ask(url: str, query: str) -> dict[str, object]:
 
 
 def serves_location(url: str) -> bool:
-    query = "{workspaceOrError{... on Workspace{locationEntries{name loadStatus}}}}"
+    """Whether the webserver at `url` has loaded our definitions."""
+    query = "{workspaceOrError{... on Workspace{locationEntries{name locationOrLoadError{__typename}}}}}"
     workspace = _ask(url, query).get("workspaceOrError")
     entries = workspace.get("locationEntries", []) if isinstance(workspace, dict) else []
-    return any(entry["name"] == LOCATION and entry["loadStatus"] == "LOADED" for entry in entries)
+    return any(
+        entry["name"] == LOCATION
+        and entry["locationOrLoadError"]
+        and entry["locationOrLoadError"]["__typename"] == "RepositoryLocation"
+        for entry in entries
+    )
 
 
 def daemon_beats(url: str) -> bool:
+    """Whether the daemon that starts queued runs has reported to the webserver at `url` lately."""
     query = '{instance{daemonHealth{daemonStatus(daemonType:"QUEUED_RUN_COORDINATOR"){healthy}}}}'
     instance = _ask(url, query).get("instance")
     if not isinstance(instance, dict):
