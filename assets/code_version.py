@@ -20,6 +20,9 @@ def code_version(*sources: str, distributions: tuple[str, ...] = ()) -> str:
     Args:
         *sources: files or folders relative to the repository root, such as `mojoline/features`.
         distributions: installed packages whose version shapes the outcome, such as `h2o`.
+
+    Raises:
+        FileNotFoundError: a source does not exist.
     """
     digest = hashlib.sha256()
     for source in sorted(_python_files(sources)):
@@ -32,6 +35,8 @@ def code_version(*sources: str, distributions: tuple[str, ...] = ()) -> str:
 def _python_files(sources: Iterable[str]) -> Iterable[Path]:
     for source in sources:
         path = ROOT / source
+        if not path.exists():
+            raise FileNotFoundError(f"{path}: a code version cannot be made of what is not there")
         yield from [path] if path.is_file() else path.rglob("*.py")
 
 

@@ -8,7 +8,6 @@ from assets.plots import Cell, Metadata, bar_plot, table
 from assets.stage import asset_key, shown_errors, stage_arguments
 from mojoline.drift.baseline import Baseline
 from mojoline.drift.drift_report import DriftReport, FeatureDrift, build_report
-from mojoline.drift.reservoir_reader import read_reservoir
 from mojoline.model_spec import ModelSpec
 from mojoline.registry.filesystem_registry import FilesystemRegistry, open_registry
 from mojoline.settings import load_settings
@@ -37,6 +36,8 @@ def drift_report_asset(spec: ModelSpec) -> dg.AssetsDefinition:
         ),
     )
     def drift_report(context: dg.AssetExecutionContext, config: Watched) -> dg.Output[DriftReport]:
+        from mojoline.drift.reservoir_reader import read_reservoir  # redis is slow to import
+
         with shown_errors():
             settings = load_settings()
             registry = open_registry(settings.registry_url)
