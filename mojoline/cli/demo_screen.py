@@ -22,7 +22,7 @@ class StageLine:
 
 
 class DemoScreen:
-    """Stages on a console. Without a terminal each stage is one plain line, printed when it ends."""
+    """Stages on a console; without a terminal a plain line when a stage starts and one when it ends."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -46,6 +46,7 @@ class DemoScreen:
     def stage(self, title: str) -> Iterator[StageLine]:
         """One stage; it is finished when the block ends without an error."""
         line, started = _LiveLine(title, self._progress), time.monotonic()
+        self._print(f"start {title}")
         try:
             yield line
         except BaseException:
@@ -65,7 +66,11 @@ class DemoScreen:
 
     def say(self, text: str) -> None:
         """A line of its own above the bars."""
-        self._progress.console.print(text)
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def _print(self, text: str) -> None:
+        if not self._console.is_terminal:
+            self.say(text)
 
 
 class _LiveLine(StageLine):

@@ -61,13 +61,15 @@ class Traffic:
         """How many answers have come in."""
         return len(self._answers)
 
-    def wait_for_version(self, version: str, timeout: float) -> float | None:
-        """When (Unix seconds) an answer first named `version` after this call; None if none did in time."""
-        seen, deadline = len(self._answers), time.monotonic() + timeout
+    def wait_for_version(self, version: str, since: float, timeout: float) -> float | None:
+        """When (Unix seconds) a request due since then first named `version`; None if none does in time."""
+        seen, deadline = 0, time.monotonic() + timeout
         while time.monotonic() < deadline:
-            for answer in self._answers[seen:]:
-                if answer.version == version:
-                    return answer.due + answer.seconds
+            fresh = self._answers[seen:]
+            seen += len(fresh)
+            arrived = [a.due + a.seconds for a in fresh if a.version == version and a.due >= since]
+            if arrived:
+                return min(arrived)
             time.sleep(0.01)
         return None
 

@@ -1,0 +1,179 @@
+"""Kill the demo at a random point of every stage, start it again, and see that it always gets to the end.
+
+    python scripts/demo_torture.py [--small] [--seed N] [--output J.json]
+
+Each round kills with SIGKILL either the demo alone or it together with every server and worker it started.
+The training JVM is never killed directly: it has to notice by itself. The last round runs to the end, and its
+report must hold. Everything happens in a home directory of its own, which is removed afterwards.
+"""
+
+import argparse
+import json
+import os
+import random
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+ROOT = Path(__file__).parents[1]
+STAGES = {  # stage -> the longest wait in seconds after its start
+    "stack": 6.0,
+    "load": 3.0,
+    "extract": 0.7,
+    "reduce": 6.0,
+    "train": 12.0,
+    "package": 1.0,
+    "publish": 0.3,
+    "promote": 0.3,
+    "swap": 3.0,
+    "roll back": 0.3,
+    "replay": 3.0,
+    "drift": 1.0,
+}
+ROUND_SECONDS = {True: 240, False: 900}
+JVM_SECONDS = 15
+
+
+def free_ports(count: int) -> list[int]:
+    probes = [socket.socket() for _ in range(count)]
+    for probe in probes:
+        probe.bind(("127.0.0.1", 0))
+    ports = [int(probe.getsockname()[1]) for probe in probes]
+    for probe in probes:
+        probe.close()
+    return ports
+
+
+def start_demo(home: Path, ports: list[int], small: bool, report: Path) -> subprocess.Popen[str]:
+    names = ("DAGSTER", "REST", "ADMIN")
+    settings = {f"MOJOLINE_PORTS__{name}": str(port) for name, port in zip(names, ports, strict=True)}
+    command = [sys.executable, "-m", "mojoline.cli.main", "demo", "--exit", "--report", str(report)]
+    return subprocess.Popen(
+        command + (["--small"] if small else []),
+        cwd=ROOT,
+        env={**os.environ, **settings, "MOJOLINE_HOME": str(home)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def follow(demo: subprocess.Popen[str], stage: str | None, seconds: float) -> tuple[list[str], bool]:
+    """The demo's lines until `start <stage>` (True) or until its end (False)."""
+    lines: list[str] = []
+    deadline = time.monotonic() + seconds
+    for line in demo.stdout or ():
+        lines.append(line.rstrip())
+        if stage is not None and line.startswith(f"start {stage}"):
+            return lines, True
+        if time.monotonic() > deadline:
+            demo.kill()
+            raise SystemExit("\n".join([*lines, f"no end of this round within {seconds:.0f} s"]))
+    demo.wait()
+    return lines, False
+
+
+def started_below(home: Path) -> list[psutil.Process]:
+    """Every living process that was given `home`, the training JVM and its guard left out."""
+    found = []
+    for process in psutil.process_iter(["cmdline", "status"]):
+        if is_jvm(process) or process.info["status"] == psutil.STATUS_ZOMBIE:
+            continue
+        try:
+            environment = process.environ()
+        except psutil.Error:
+            continue
+        if environment.get("MOJOLINE_HOME") == str(home) or str(home) in " ".join(
+            process.info["cmdline"] or []
+        ):
+            found.append(process)
+    return found
+
+
+def is_jvm(process: psutil.Process) -> bool:
+    return any("h2o.jar" in part or "jvm_guard" in part for part in process.info["cmdline"] or [])
+
+
+def wait_for_jvm_to_go(home: Path) -> bool:
+    deadline = time.monotonic() + JVM_SECONDS
+    while time.monotonic() < deadline:
+        commands = [" ".join(p.info["cmdline"] or []) for p in psutil.process_iter(["cmdline"]) if is_jvm(p)]
+        if not any(str(home) in command for command in commands):
+            return True
+        time.sleep(0.2)
+    return False
+
+
+def kill_in(stage: str, home: Path, ports: list[int], small: bool, rng: random.Random) -> dict[str, object]:
+    demo = start_demo(home, ports, small, home / "unused.json")
+    lines, reached = follow(demo, stage, ROUND_SECONDS[small])
+    if not reached:
+        raise SystemExit("\n".join([*lines, f"the demo ended with {demo.returncode} before stage {stage}"]))
+    delay, everything = rng.uniform(0, STAGES[stage]), rng.random() < 0.5
+    time.sleep(delay)
+    demo.kill()
+    if everything:
+        for process in started_below(home):
+            process.kill()
+    demo.wait()
+    gone = wait_for_jvm_to_go(home) if everything else True
+    return {
+        "stage": stage,
+        "after_s": round(delay, 2),
+        "killed": "all" if everything else "demo",
+        "jvm_gone": gone,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--small", action="store_true", help="the small demo")
+    parser.add_argument("--seed", type=int, default=None, help="repeat the run with this seed")
+    parser.add_argument("--stages", nargs="*", default=list(STAGES), choices=list(STAGES))
+    parser.add_argument("--output", type=Path, help="write the figures as JSON")
+    options = parser.parse_args()
+    seed = random.randrange(10**6) if options.seed is None else options.seed
+    rng, ports, console = random.Random(seed), free_ports(3), Console()
+    console.print(f"seed {seed}")
+    with tempfile.TemporaryDirectory(prefix="mojoline-", ignore_cleanup_errors=True) as scratch:
+        home, rounds = Path(scratch) / "home", []
+        home.mkdir()
+        try:
+            for stage in options.stages:
+                rounds.append(kill_in(stage, home, ports, options.small, rng))
+                console.print(f"killed in {stage}: {rounds[-1]}", markup=False)
+            report = home / "report.json"
+            last = start_demo(home, ports, options.small, report)
+            lines, _ = follow(last, None, ROUND_SECONDS[options.small])
+        finally:
+            for process in started_below(home):
+                process.kill()
+        if last.returncode != 0:
+            raise SystemExit("\n".join([*lines, f"the last demo ended with {last.returncode}"]))
+        final = json.loads(report.read_text(encoding="utf-8"))
+    table = Table("stage", "killed after s", "what was killed", "JVM gone by itself")
+    for row in rounds:
+        table.add_row(*(str(value) for value in row.values()))
+    console.print(table)
+    figures = {"seed": seed, "rounds": rounds, "report": final}
+    if options.output:
+        options.output.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    if (
+        not all(row["jvm_gone"] for row in rounds)
+        or final["swap"]["errors"]
+        or final["versions_published"] != 2
+    ):
+        raise SystemExit("the line did not recover: see the table and the report")
+
+
+if __name__ == "__main__":
+    main()
