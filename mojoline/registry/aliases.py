@@ -79,9 +79,9 @@ def with_champion(current: Aliases, entry: AliasEntry, change: Change) -> Aliase
     """`entry` is champion, the champion before it is previous; it is no challenger any more."""
     if current.champion == entry:
         return current
-    moved: dict[AliasName, AliasEntry] = {
-        alias: held for alias, held in current.aliases.items() if held != entry or alias != "challenger"
-    }
+    moved = dict(current.aliases)
+    if current.challenger == entry:
+        moved.pop("challenger")
     moved["champion"] = entry
     if current.champion is not None:
         moved["previous"] = current.champion
@@ -90,7 +90,8 @@ def with_champion(current: Aliases, entry: AliasEntry, change: Change) -> Aliase
 
 def with_challenger(current: Aliases, entry: AliasEntry | None, change: Change) -> Aliases:
     """`entry` is challenger; None takes the challenger away."""
-    moved = {alias: held for alias, held in current.aliases.items() if alias != "challenger"}
+    moved = dict(current.aliases)
+    moved.pop("challenger", None)
     if entry is not None:
         moved["challenger"] = entry
     return current if moved == current.aliases else _changed(current, moved, change)

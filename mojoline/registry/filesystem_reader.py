@@ -52,7 +52,9 @@ class FilesystemReader:
     def directory(self, name: str, version: str) -> Path:
         """Where a published version lies; NotFoundError if it does not exist."""
         path = self.versions_directory(name) / require_version(version)
-        if not path.is_dir():
+        with explained(f"looking for {version} of {name}", path):
+            found = path.is_dir()
+        if not found:
             self.require_root()
             known = ", ".join(self.versions(name)[-3:]) or "none"
             raise NotFoundError(f"{name} has no version {version}; its newest are: {known}")

@@ -80,7 +80,8 @@ class FilesystemRegistry(FilesystemReader):
         Raises:
             RegistryError: the draft is not as it must be, or the registry cannot be written.
         """
-        paths = list_draft(draft, facts)
+        with explained("reading the draft", draft):
+            paths = list_draft(draft, facts)
         folder = self.versions_directory(name)
         with explained(f"publishing {name}", folder):
             make_directories(folder)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from mojoline.registry.errors import RegistryError
 
+_ROUNDING = 1e-12  # a difference of exactly the limit passes, whatever its last bit is
+
 
 @dataclass(frozen=True)
 class Decision:
@@ -40,7 +42,7 @@ def decide_promotion(
     gain = champion - challenger if lower_is_better else challenger - champion
     # A difference relative to a metric of 0 has no meaning: any loss is then too much, any gain enough.
     relative = gain / abs(champion) if champion else math.copysign(math.inf, gain) if gain else 0.0
-    promote = relative >= limit
+    promote = relative >= limit - _ROUNDING
     return Decision(
         promote=promote,
         reason=f"challenger {challenger:.6g} against champion {champion:.6g} "

@@ -33,7 +33,7 @@ def tiny_facts(which: str, **changes) -> ManifestFacts:
         target=known["target"],
         positive=known["positive"],
         h2o_version="3.46.0.11",
-        mojo_version="1.40",
+        mojo_version={"regression": "1.40"}.get(which, "1.00"),
         pins={"H2O_VERSION": "3.46.0.11"},
         columns=columns,
         outputs=known["outputs"],
