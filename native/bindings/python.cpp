@@ -1,0 +1,216 @@
+// The Python face: mojo_scorer._core.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/filesystem.h>
+#include <nanobind/stl/map.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <cerrno>
+#include <filesystem>
+
+#include "model.hpp"
+#include "record_matrix.hpp"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace mojo {
+namespace {
+
+using Input = nb::ndarray<const double, nb::numpy, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using Matrix = nb::ndarray<nb::numpy, double, nb::ndim<2>, nb::c_contig>;
+using Column = nb::ndarray<nb::numpy, double, nb::ndim<1>>;
+
+nb::capsule own(std::vector<double>& values) {
+  auto kept = std::make_unique<std::vector<double>>(std::move(values));
+  nb::capsule owner(kept.get(), [](void* p) noexcept { delete static_cast<std::vector<double>*>(p); });
+  kept.release();
+  return owner;
+}
+
+Matrix to_matrix(std::vector<double> values, std::size_t rows, std::size_t width) {
+  double* data = values.data();
+  return Matrix(data, {rows, width}, own(values));
+}
+
+class PyModel {
+ public:
+  explicit PyModel(std::unique_ptr<const Model> model) : model_(std::move(model)), reader_(*model_) {}
+
+  const Model& model() const { return *model_; }
+
+  Matrix matrix(nb::handle data, const std::string& unseen) const {
+    std::vector<double> values = reader_.read(data, unseen_is_error(unseen));
+    std::size_t rows = values.size() / model_->n_features();
+    return to_matrix(std::move(values), rows, model_->n_features());
+  }
+
+  Matrix score(const Input& rows) const {
+    if (rows.shape(1) != model_->n_features()) {
+      throw RowError("matrix has " + std::to_string(rows.shape(1)) + " columns, the model wants " + std::to_string(model_->n_features()));
+    }
+    std::vector<double> out(rows.shape(0) * model_->n_outputs());
+    {
+      nb::gil_scoped_release release;
+      model_->score({rows.data(), rows.size()}, out);
+    }
+    return to_matrix(std::move(out), rows.shape(0), model_->n_outputs());
+  }
+
+  nb::dict predict(nb::handle data, const std::string& unseen) const {
+    std::vector<double> values = reader_.read(data, unseen_is_error(unseen));
+    std::size_t rows = values.size() / model_->n_features();
+    std::size_t width = model_->n_outputs();
+    std::vector<double> out(rows * width);
+    std::vector<std::int32_t> labels(rows);
+    {
+      nb::gil_scoped_release release;
+      model_->score(values, out, labels.data());
+    }
+    nb::dict result;
+    if (model_->info().is_classifier()) result["predict"] = name_labels(labels);
+    for (std::size_t k = 0; k < width; ++k) {
+      nb::str name(model_->output_names()[k].c_str());
+      if (result.contains(name)) throw RowError("output name '" + model_->output_names()[k] + "' is not unique: use score()");
+      result[name] = output_column(out, k, rows, width);
+    }
+    return result;
+  }
+
+  std::vector<std::string> feature_names() const {
+    const std::vector<std::string>& columns = model_->info().columns;
+    return {columns.begin(), columns.begin() + static_cast<std::ptrdiff_t>(model_->n_features())};
+  }
+
+  std::map<std::string, std::vector<std::string>> domains() const {
+    std::map<std::string, std::vector<std::string>> result;
+    for (std::size_t i = 0; i < model_->n_features(); ++i) {
+      const std::optional<Domain>& domain = model_->info().domains[i];
+      if (domain) result[model_->info().columns[i]] = *domain;
+    }
+    return result;
+  }
+
+  std::optional<std::vector<std::string>> response_domain() const {
+    if (!model_->info().is_classifier()) return std::nullopt;
+    return model_->info().response_domain();
+  }
+
+ private:
+  static bool unseen_is_error(const std::string& unseen) {
+    if (unseen != "na" && unseen != "error") throw nb::value_error("unseen must be 'na' or 'error'");
+    return unseen == "error";
+  }
+
+  nb::list name_labels(const std::vector<std::int32_t>& labels) const {
+    nb::list names;
+    for (std::int32_t label : labels) {
+      if (label < 0) {
+        names.append(nb::none());  // an ordinal model without any likely class
+      } else {
+        names.append(nb::str(model_->output_names()[static_cast<std::size_t>(label)].c_str()));
+      }
+    }
+    return names;
+  }
+
+  static Column output_column(const std::vector<double>& out, std::size_t k, std::size_t rows, std::size_t width) {
+    std::vector<double> column(rows);
+    for (std::size_t i = 0; i < rows; ++i) column[i] = out[i * width + k];
+    double* data = column.data();
+    return Column(data, {rows}, own(column));
+  }
+
+  std::unique_ptr<const Model> model_;
+  RecordReader reader_;
+};
+
+PyModel load(const std::filesystem::path& path) {
+  std::unique_ptr<const Model> model;
+  try {
+    nb::gil_scoped_release release;
+    model = load_model(path.string());
+  } catch (const FileError& error) {
+    errno = error.code;
+    PyErr_SetFromErrnoWithFilename(PyExc_OSError, error.what());
+    throw nb::python_error();
+  }
+  return PyModel(std::move(model));
+}
+
+}  // namespace
+}  // namespace mojo
+
+NB_MODULE(_core, m) {
+  using mojo::PyModel;
+
+  m.doc() = "Scores H2O-3 MOJO files natively.";
+
+  nb::exception<mojo::Error> error(m, "MojoError", PyExc_Exception);
+  nb::exception<mojo::FormatError>(m, "FormatError", error.ptr());
+  nb::exception<mojo::UnsupportedError>(m, "UnsupportedError", error.ptr());
+  nb::exception<mojo::RowError>(m, "RowError", error.ptr());
+
+  nb::class_<PyModel>(m, "Model", "A loaded MOJO. Immutable; may be used from several threads.")
+      .def_prop_ro("algorithm", [](const PyModel& self) { return self.model().algorithm(); },
+                   "'gbm', 'xgboost', 'glm', 'pca' or 'pipeline'.")
+      .def_prop_ro("main_algorithm", [](const PyModel& self) { return self.model().main_algorithm(); },
+                   "The algorithm of a pipeline's main model; otherwise the same as algorithm.")
+      .def_prop_ro("category", [](const PyModel& self) { return self.model().info().category; },
+                   "H2O's category: 'Binomial', 'Multinomial', 'Ordinal', 'Regression' or 'DimReduction'.")
+      .def_prop_ro("feature_names", &PyModel::feature_names, "Input columns, in the order of score()'s matrix.")
+      .def_prop_ro("domains", &PyModel::domains, "Levels of each categorical input column; a new dict each time.")
+      .def_prop_ro("output_names", [](const PyModel& self) { return self.model().output_names(); },
+                   "Names of score()'s columns: class labels, ['predict'] or ['PC1', ...].")
+      .def_prop_ro("response_domain", &PyModel::response_domain, "Class labels, or None where the target is no level.")
+      .def_prop_ro("default_threshold", [](const PyModel& self) { return self.model().info().default_threshold; },
+                   "Probability of the second class from which predict() names it.")
+      .def_prop_ro("h2o_version", [](const PyModel& self) { return self.model().info().h2o_version; }, "The H2O that wrote the file.")
+      .def_prop_ro("mojo_version", [](const PyModel& self) { return self.model().info().mojo_version; }, "Version of the algorithm's format.")
+      .def_prop_ro("uuid", [](const PyModel& self) { return self.model().info().uuid; }, "H2O's checksum of the model.")
+      .def_prop_ro("nbytes", [](const PyModel& self) { return self.model().nbytes(); }, "Bytes held in memory.")
+      .def("matrix", &PyModel::matrix, "data"_a, nb::kw_only(), "unseen"_a = "na",
+           nb::sig("def matrix(self, data: Records, *, unseen: Literal['na', 'error'] = 'na') -> NDArray[numpy.float64]"),
+           "Turn records into the matrix that score() takes.\n\n"
+           "Args:\n"
+           "    data: A list of n dicts (rows), or a dict of n-long columns (lists or arrays). Unknown names are ignored; None, NaN\n"
+           "        and absent names are missing values. Levels are text; numbers may be text as Java writes it.\n"
+           "    unseen: What a level that training did not see becomes: 'na' a missing value, 'error' a RowError.\n\n"
+           "Returns:\n"
+           "    float64[n, k], columns as in feature_names, level indices in categorical columns, NaN for missing.\n\n"
+           "Raises:\n"
+           "    RowError: A value does not fit its column; the message names row and column.")
+      .def("score", &PyModel::score, "rows"_a.noconvert(),
+           nb::sig("def score(self, rows: NDArray[numpy.float64]) -> NDArray[numpy.float64]"),
+           "Score a matrix; the GIL is released meanwhile.\n\n"
+           "Args:\n"
+           "    rows: float64[n, k], C-contiguous, as matrix() makes it. Nothing is converted: another type is a TypeError.\n\n"
+           "Returns:\n"
+           "    float64[n, m], one column per output name: probabilities, the prediction, or the components.\n\n"
+           "Raises:\n"
+           "    RowError: The width is wrong, or the model refuses a row (a GLM that was trained to fill no gaps).")
+      .def("predict", &PyModel::predict, "data"_a, nb::kw_only(), "unseen"_a = "na",
+           nb::sig("def predict(self, data: Records, *, unseen: Literal['na', 'error'] = 'na') -> dict[str, list[str] | NDArray[numpy.float64]]"),
+           "Score records and name the classes.\n\n"
+           "Args:\n"
+           "    data: As for matrix().\n"
+           "    unseen: As for matrix().\n\n"
+           "Returns:\n"
+           "    Under 'predict' n class labels, chosen as h2o-genmodel does (default_threshold for two classes), or n values;\n"
+           "    then one float64[n] per further output name.\n\n"
+           "Raises:\n"
+           "    RowError: As for matrix() and score().");
+
+  m.def("load", &mojo::load, "path"_a, nb::sig("def load(path: str | os.PathLike[str]) -> Model"),
+        "Load a MOJO file; the GIL is released meanwhile.\n\n"
+        "Args:\n"
+        "    path: A MOJO zip. It must not be cut short while it is read: publish files by rename.\n\n"
+        "Returns:\n"
+        "    The model, independent of the file.\n\n"
+        "Raises:\n"
+        "    FormatError: The file is damaged or no MOJO.\n"
+        "    UnsupportedError: The file holds something this scorer does not know, named in the message.\n"
+        "    OSError: The file cannot be opened.");
+}

@@ -1,0 +1,142 @@
+"""Scores H2O-3 MOJO files natively."""
+
+import os
+
+import numpy
+
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from numpy.typing import NDArray
+
+Records = Sequence[Mapping[str, object]] | Mapping[str, Sequence[object] | NDArray[Any]]
+
+class MojoError(Exception):
+    pass
+
+class FormatError(MojoError):
+    pass
+
+class UnsupportedError(MojoError):
+    pass
+
+class RowError(MojoError):
+    pass
+
+class Model:
+    """A loaded MOJO. Immutable; may be used from several threads."""
+
+    @property
+    def algorithm(self) -> str:
+        """'gbm', 'xgboost', 'glm', 'pca' or 'pipeline'."""
+
+    @property
+    def main_algorithm(self) -> str:
+        """
+        The algorithm of a pipeline's main model; otherwise the same as algorithm.
+        """
+
+    @property
+    def category(self) -> str:
+        """
+        H2O's category: 'Binomial', 'Multinomial', 'Ordinal', 'Regression' or 'DimReduction'.
+        """
+
+    @property
+    def feature_names(self) -> list[str]:
+        """Input columns, in the order of score()'s matrix."""
+
+    @property
+    def domains(self) -> dict[str, list[str]]:
+        """Levels of each categorical input column; a new dict each time."""
+
+    @property
+    def output_names(self) -> list[str]:
+        """Names of score()'s columns: class labels, ['predict'] or ['PC1', ...]."""
+
+    @property
+    def response_domain(self) -> list[str] | None:
+        """Class labels, or None where the target is no level."""
+
+    @property
+    def default_threshold(self) -> float:
+        """Probability of the second class from which predict() names it."""
+
+    @property
+    def h2o_version(self) -> str:
+        """The H2O that wrote the file."""
+
+    @property
+    def mojo_version(self) -> str:
+        """Version of the algorithm's format."""
+
+    @property
+    def uuid(self) -> str:
+        """H2O's checksum of the model."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held in memory."""
+
+    def matrix(self, data: Records, *, unseen: Literal['na', 'error'] = 'na') -> NDArray[numpy.float64]:
+        """
+        Turn records into the matrix that score() takes.
+
+        Args:
+            data: A list of n dicts (rows), or a dict of n-long columns (lists or arrays). Unknown names are ignored; None, NaN
+                and absent names are missing values. Levels are text; numbers may be text as Java writes it.
+            unseen: What a level that training did not see becomes: 'na' a missing value, 'error' a RowError.
+
+        Returns:
+            float64[n, k], columns as in feature_names, level indices in categorical columns, NaN for missing.
+
+        Raises:
+            RowError: A value does not fit its column; the message names row and column.
+        """
+
+    def score(self, rows: NDArray[numpy.float64]) -> NDArray[numpy.float64]:
+        """
+        Score a matrix; the GIL is released meanwhile.
+
+        Args:
+            rows: float64[n, k], C-contiguous, as matrix() makes it. Nothing is converted: another type is a TypeError.
+
+        Returns:
+            float64[n, m], one column per output name: probabilities, the prediction, or the components.
+
+        Raises:
+            RowError: The width is wrong, or the model refuses a row (a GLM that was trained to fill no gaps).
+        """
+
+    def predict(self, data: Records, *, unseen: Literal['na', 'error'] = 'na') -> dict[str, list[str] | NDArray[numpy.float64]]:
+        """
+        Score records and name the classes.
+
+        Args:
+            data: As for matrix().
+            unseen: As for matrix().
+
+        Returns:
+            Under 'predict' n class labels, chosen as h2o-genmodel does (default_threshold for two classes), or n values;
+            then one float64[n] per further output name.
+
+        Raises:
+            RowError: As for matrix() and score().
+        """
+
+def load(path: str | os.PathLike[str]) -> Model:
+    """
+    Load a MOJO file; the GIL is released meanwhile.
+
+    Args:
+        path: A MOJO zip. It must not be cut short while it is read: publish files by rename.
+
+    Returns:
+        The model, independent of the file.
+
+    Raises:
+        FormatError: The file is damaged or no MOJO.
+        UnsupportedError: The file holds something this scorer does not know, named in the message.
+        OSError: The file cannot be opened.
+    """

@@ -1,0 +1,39 @@
+// The error tree: Error > FormatError, UnsupportedError, RowError. FileError is the operating system's word.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+
+namespace mojo {
+
+class Error : public std::runtime_error {
+ public:
+  // Messages quote bytes of the file: what is not clean UTF-8 in them is shown as '?'.
+  explicit Error(const std::string& message);
+};
+
+// The file is damaged, or no MOJO at all.
+class FormatError : public Error {
+ public:
+  using Error::Error;
+};
+
+// The file may be sound, but holds something this scorer does not know.
+class UnsupportedError : public Error {
+ public:
+  using Error::Error;
+};
+
+// A row that the model refuses.
+class RowError : public Error {
+ public:
+  using Error::Error;
+};
+
+class FileError : public std::runtime_error {
+ public:
+  FileError(const std::string& path, int number) : std::runtime_error(path), code(number) {}
+  int code;
+};
+
+}  // namespace mojo

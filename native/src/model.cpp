@@ -1,0 +1,109 @@
+#include "model.hpp"
+
+#include <algorithm>
+
+#include "gbm.hpp"
+#include "glm.hpp"
+#include "mapped_file.hpp"
+#include "pca.hpp"
+#include "pipeline.hpp"
+#include "xgboost.hpp"
+
+namespace mojo {
+namespace {
+
+std::vector<std::string> name_outputs(const ModelInfo& info, std::size_t width) {
+  if (info.is_classifier()) {
+    if (info.response_domain()) return *info.response_domain();
+    // Targets given as numbers 0 and 1 leave no domain behind.
+    if (info.values.text("distribution", "") == "quasibinomial") return {"pVal0", "pVal1"};
+    std::vector<std::string> names;
+    for (std::size_t c = 0; c < info.n_classes; ++c) names.push_back(std::to_string(c));
+    return names;
+  }
+  if (info.category == "Regression") return {"predict"};
+  if (info.category == "DimReduction") {
+    std::vector<std::string> names;
+    for (std::size_t i = 1; i <= width; ++i) names.push_back("PC" + std::to_string(i));
+    return names;
+  }
+  throw UnsupportedError("models of category " + info.category + " are not supported");
+}
+
+std::size_t text_bytes(const ModelInfo& info) {
+  std::size_t bytes = sizeof(Model);
+  for (const std::string& name : info.columns) bytes += sizeof(std::string) + name.capacity();
+  for (const std::optional<Domain>& domain : info.domains) {
+    if (!domain) continue;
+    for (const std::string& level : *domain) bytes += sizeof(std::string) + level.capacity();
+  }
+  return bytes;
+}
+
+void refuse_offset(const ModelInfo& info) {
+  // Scoring it without its offset would be a silent wrong answer.
+  const std::string* offset = info.values.find("offset_column");
+  if (offset) throw UnsupportedError("model trained with offset column " + *offset + " is not supported");
+}
+
+}  // namespace
+
+Model::Model(ModelInfo info, std::string algorithm, std::string main_algorithm, std::unique_ptr<Scorer> scorer)
+    : info_(std::move(info)), algorithm_(std::move(algorithm)), main_algorithm_(std::move(main_algorithm)), scorer_(std::move(scorer)) {
+  output_names_ = name_outputs(info_, scorer_->width());
+  std::size_t wanted = output_names_.size() + (info_.is_classifier() ? 1 : 0);
+  if (scorer_->width() != wanted) {
+    throw FormatError("model.ini: category " + info_.category + " wants " + std::to_string(wanted) + " values, the model gives " +
+                      std::to_string(scorer_->width()));
+  }
+  nbytes_ = scorer_->nbytes() + text_bytes(info_);
+}
+
+void Model::score(std::span<const double> rows, std::span<double> out, std::int32_t* labels) const {
+  std::size_t features = n_features();
+  std::size_t outputs = n_outputs();
+  std::size_t first = scorer_->width() - outputs;  // 1 where preds[0] is the label
+  Scratch scratch;
+  scorer_->prepare(scratch);
+  std::vector<double> preds(scorer_->width());
+  for (std::size_t i = 0; (i + 1) * features <= rows.size(); ++i) {
+    try {
+      scorer_->score(&rows[i * features], preds.data(), scratch);
+    } catch (const RowError& error) {
+      throw RowError("row " + std::to_string(i) + ": " + error.what());
+    }
+    std::copy(preds.begin() + static_cast<std::ptrdiff_t>(first), preds.end(), &out[i * outputs]);
+    if (labels) labels[i] = static_cast<std::int32_t>(preds[0]);
+  }
+}
+
+std::unique_ptr<Model> read_model(ZipArchive& archive, const std::string& prefix, const Limits& limits, int depth) {
+  if (depth > limits.nesting) throw FormatError("models nested deeper than " + std::to_string(limits.nesting));
+  ModelInfo info = read_model_info(archive, prefix, limits);
+  refuse_offset(info);
+  const std::string& name = info.algorithm;
+  auto finish = [&](const char* algorithm, std::unique_ptr<Scorer> scorer) {
+    return std::make_unique<Model>(std::move(info), algorithm, algorithm, std::move(scorer));
+  };
+  if (name == "Gradient Boosting Machine" || name == "Gradient Boosting Method") {
+    return finish("gbm", read_gbm(archive, prefix, info, limits));
+  }
+  if (name == "XGBoost") return finish("xgboost", read_xgboost(archive, prefix, info));
+  if (name == "Generalized Linear Modeling" || name == "Generalized Linear Model") {
+    return finish("glm", read_glm(info));
+  }
+  if (name == "Principal Components Analysis") return finish("pca", read_pca(archive, prefix, info));
+  if (name == "MOJO Pipeline") {
+    Pipeline pipeline = read_pipeline(archive, prefix, info, limits, depth);
+    return std::make_unique<Model>(std::move(info), "pipeline", std::move(pipeline.main_algorithm), std::move(pipeline.scorer));
+  }
+  throw UnsupportedError("algorithm " + name + " is not supported (known: GBM, XGBoost, GLM, PCA and pipelines of these)");
+}
+
+std::unique_ptr<Model> load_model(const std::string& path, const Limits& limits) {
+  MappedFile file(path);
+  ZipArchive archive(file.bytes(), limits);
+  return read_model(archive, "", limits);
+}
+
+}  // namespace mojo

@@ -1,0 +1,157 @@
+#include "tree_decoder.hpp"
+
+#include <algorithm>
+#include <limits>
+
+namespace mojo {
+namespace {
+
+constexpr std::uint16_t kSingleLeaf = 0xffff;
+
+class TreeDecoder {
+ public:
+  TreeDecoder(Bytes bytes, std::size_t columns, const std::string& name, Forest& forest)
+      : reader_(bytes, name), columns_(columns), name_(name), forest_(forest) {}
+
+  std::uint32_t decode() {
+    auto root = static_cast<std::uint32_t>(forest_.nodes.size());
+    if (is_single_leaf()) return root;
+    // A subtree still to be read: where it must end, and whose right child it is.
+    add_split();
+    while (!open_.empty()) {
+      Open& top = open_.back();
+      if (!top.left_done) {
+        top.left_done = true;
+        if (top.left_is_leaf) {
+          add_leaf();
+        } else {
+          add_split();
+        }
+        continue;
+      }
+      if (!top.right_done) {
+        top.right_done = true;
+        if (top.left_end != kAnyEnd && reader_.position() != top.left_end) fail("left subtree does not have its stated size");
+        forest_.nodes[top.node].right = static_cast<std::uint32_t>(forest_.nodes.size());
+        if (top.right_is_leaf) {
+          add_leaf();
+        } else {
+          add_split();
+        }
+        continue;
+      }
+      open_.pop_back();
+    }
+    if (reader_.left() != 0) fail(std::to_string(reader_.left()) + " bytes behind its end");
+    return root;
+  }
+
+ private:
+  static constexpr std::uint64_t kAnyEnd = ~std::uint64_t{0};
+
+  struct Open {
+    std::uint64_t left_end;
+    std::uint32_t node;
+    bool left_is_leaf, right_is_leaf;
+    bool left_done = false, right_done = false;
+  };
+
+  [[noreturn]] void fail(const std::string& why) const {
+    throw FormatError(name_ + ": " + why + " (offset " + std::to_string(reader_.position()) + ")");
+  }
+
+  bool is_single_leaf() {
+    ByteReader ahead = reader_;
+    ahead.skip(1);
+    if (ahead.little<std::uint16_t>() != kSingleLeaf) return false;
+    reader_.skip(3);
+    add_leaf();
+    if (reader_.left() != 0) fail("bytes behind a tree of one leaf");
+    return true;
+  }
+
+  void add_leaf() {
+    Node node{};
+    node.value = reader_.little<float>();
+    forest_.nodes.push_back(node);
+  }
+
+  void add_split() {
+    auto type = reader_.little<std::uint8_t>();
+    auto column = reader_.little<std::uint16_t>();
+    auto direction = reader_.little<std::uint8_t>();
+    int left = type & 0x30;
+    int right = type & 0xc0;
+    if ((left != 0 && left != 0x30) || (right != 0 && right != 0xc0)) fail("illegal node type " + std::to_string(type));
+    if (column >= columns_) fail("column " + std::to_string(column) + " of " + std::to_string(columns_));
+    if (direction > 5) fail("illegal direction of missing values " + std::to_string(direction));
+
+    Node node{};
+    node.column = column;
+    node.missing_left = direction == 2 || direction == 4;
+    add_condition(node, type & 0x0c, direction == 1);
+    Open open{kAnyEnd, static_cast<std::uint32_t>(forest_.nodes.size()), left != 0, right != 0};
+    if (left == 0) {
+      std::uint64_t size = 0;
+      int width = (type & 3) + 1;
+      Bytes bytes = reader_.take(width);
+      for (int i = 0; i < width; ++i) size |= std::uint64_t{bytes[i]} << (8 * i);
+      if (size > reader_.left()) fail("left subtree of " + std::to_string(size) + " bytes, " + std::to_string(reader_.left()) + " left");
+      open.left_end = reader_.position() + size;
+    }
+    forest_.nodes.push_back(node);
+    open_.push_back(open);
+  }
+
+  void add_condition(Node& node, int kind, bool missing_only) {
+    if (missing_only) {
+      if (kind != 0) fail("a set beside missing-against-rest");
+      node.kind = Node::missing_only;
+      return;
+    }
+    switch (kind) {
+      case 0:
+        node.kind = forest_.level_counts[node.column] == std::numeric_limits<std::int32_t>::max() ? Node::number : Node::number_of_level;
+        node.value = reader_.little<float>();
+        return;
+      case 8:
+        add_set(node, 0, 32);
+        return;
+      case 12: {
+        auto first = reader_.little<std::uint16_t>();
+        auto count = reader_.little<std::int32_t>();
+        if (count < 1) fail("a set of " + std::to_string(count) + " levels");
+        add_set(node, first, count);
+        return;
+      }
+      default:
+        fail("illegal kind of split");
+    }
+  }
+
+  void add_set(Node& node, std::int32_t first, std::int32_t count) {
+    Bytes bytes = reader_.take((std::uint64_t(count) + 7) / 8);
+    // Levels outside of the domain count as missing, so the set can end with the domain.
+    std::int64_t inside = std::int64_t{forest_.level_counts[node.column]} - first;
+    LevelSet set{forest_.bits.size() * 8, first, static_cast<std::int32_t>(std::clamp<std::int64_t>(inside, 0, count))};
+    bytes = bytes.first((std::uint64_t(set.count) + 7) / 8);
+    forest_.bits.insert(forest_.bits.end(), bytes.begin(), bytes.end());
+    node.kind = Node::level_set;
+    node.set = static_cast<std::uint32_t>(forest_.sets.size());
+    forest_.sets.push_back(set);
+  }
+
+  ByteReader reader_;
+  std::size_t columns_;
+  const std::string& name_;
+  Forest& forest_;
+  std::vector<Open> open_;
+};
+
+}  // namespace
+
+std::uint32_t decode_tree(Bytes bytes, std::size_t columns, const std::string& name, Forest& forest) {
+  return TreeDecoder(bytes, columns, name, forest).decode();
+}
+
+}  // namespace mojo

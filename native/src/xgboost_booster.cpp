@@ -1,0 +1,125 @@
+#include "xgboost_booster.hpp"
+
+#include <cmath>
+
+namespace mojo {
+namespace {
+
+constexpr std::size_t kNodeBytes = 20;
+constexpr std::size_t kStatBytes = 16;
+
+struct RawNode {
+  std::int32_t left, right;
+  std::uint32_t split;
+  float value;
+};
+
+std::vector<RawNode> read_raw_nodes(ByteReader& reader) {
+  reader.skip(4);  // num_roots
+  auto count = reader.little<std::int32_t>();
+  reader.skip(35 * 4);
+  if (count < 1 || static_cast<std::size_t>(count) > reader.left() / (kNodeBytes + kStatBytes)) {
+    throw FormatError("boosterBytes: a tree of " + std::to_string(count) + " nodes, " + std::to_string(reader.left()) + " bytes left");
+  }
+  std::vector<RawNode> nodes(count);
+  for (RawNode& node : nodes) {
+    reader.skip(4);  // parent
+    node.left = reader.little<std::int32_t>();
+    node.right = reader.little<std::int32_t>();
+    node.split = reader.little<std::uint32_t>();
+    node.value = reader.little<float>();
+  }
+  reader.skip(static_cast<std::uint64_t>(count) * kStatBytes);
+  return nodes;
+}
+
+// Appends what can be reached from the root, left child first. Deleted nodes stay behind.
+void append_tree(const std::vector<RawNode>& raw, std::size_t width, std::vector<Booster::Node>& out) {
+  constexpr std::uint32_t none = ~std::uint32_t{0};
+  struct Pending {
+    std::int32_t node;
+    std::uint32_t right_of;
+  };
+  std::vector<bool> seen(raw.size());
+  std::vector<Pending> pending{{0, none}};
+  while (!pending.empty()) {
+    Pending next = pending.back();
+    pending.pop_back();
+    if (next.node < 0 || next.node >= static_cast<std::int32_t>(raw.size()) || seen[next.node]) {
+      throw FormatError("boosterBytes: child node " + std::to_string(next.node) + " is outside of its tree or in it twice");
+    }
+    seen[next.node] = true;
+    auto at = static_cast<std::uint32_t>(out.size());
+    if (next.right_of != none) out[next.right_of].right = at;
+    const RawNode& node = raw[next.node];
+    Booster::Node made;
+    made.value = node.value;
+    if (node.left != -1) {
+      made.feature = node.split & 0x7fffffff;
+      made.missing_left = node.split >> 31 != 0;
+      if (made.feature >= width) {
+        throw FormatError("boosterBytes: feature " + std::to_string(made.feature) + " of " + std::to_string(width));
+      }
+      pending.push_back({node.right, at});
+      pending.push_back({node.left, none});
+    }
+    out.push_back(made);
+  }
+}
+
+std::string read_name(ByteReader& reader) {
+  Bytes bytes = reader.take(reader.little<std::uint64_t>());
+  return {bytes.begin(), bytes.end()};
+}
+
+}  // namespace
+
+float Booster::leaf_of(std::uint32_t root, const float* vector) const {
+  const Node* node = &nodes[root];
+  while (node->right != 0) {
+    float value = vector[node->feature];
+    bool left = std::isnan(value) ? node->missing_left : value < node->value;
+    node = left ? node + 1 : &nodes[node->right];
+  }
+  return node->value;
+}
+
+Booster read_booster(Bytes bytes, std::size_t width, std::size_t groups) {
+  if (bytes.size() >= 4 && std::string(bytes.begin(), bytes.begin() + 4) == "binf") bytes = bytes.subspan(4);
+  ByteReader reader(bytes, "boosterBytes");
+  Booster booster;
+  booster.base_score = reader.little<float>();
+  reader.skip(4);
+  auto classes = reader.little<std::int32_t>();
+  reader.skip(8);
+  booster.major_version = reader.little<std::int32_t>();
+  booster.minor_version = reader.little<std::int32_t>();
+  reader.skip(27 * 4);
+  if ((classes == 0 ? 1 : classes) != static_cast<std::int64_t>(groups)) {
+    throw FormatError("boosterBytes: " + std::to_string(classes) + " classes, the model needs " + std::to_string(groups) + " outputs");
+  }
+  booster.objective = read_name(reader);
+  std::string kind = read_name(reader);
+  if (kind != "gbtree") throw UnsupportedError("XGBoost booster " + kind + " is not supported");
+
+  auto trees = reader.little<std::int32_t>();
+  reader.skip(156);
+  if (trees < 0 || static_cast<std::size_t>(trees) > reader.left() / (37 * 4)) {
+    throw FormatError("boosterBytes: " + std::to_string(trees) + " trees, " + std::to_string(reader.left()) + " bytes left");
+  }
+  std::vector<std::uint32_t> roots;
+  for (std::int32_t i = 0; i < trees; ++i) {
+    roots.push_back(static_cast<std::uint32_t>(booster.nodes.size()));
+    append_tree(read_raw_nodes(reader), width, booster.nodes);
+  }
+  booster.roots.resize(groups);
+  for (std::uint32_t root : roots) {
+    auto group = reader.little<std::int32_t>();
+    if (group < 0 || group >= static_cast<std::int64_t>(groups)) throw FormatError("boosterBytes: tree of output group " + std::to_string(group));
+    booster.roots[group].push_back(root);
+  }
+  booster.nodes.shrink_to_fit();
+  return booster;
+}
+
+}  // namespace mojo

@@ -1,0 +1,35 @@
+// The blob `boosterBytes`: XGBoost's own binary model file, version 0.x to 1.x.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "byte_reader.hpp"
+
+namespace mojo {
+
+struct Booster {
+  struct Node {
+    float value = 0;           // leaf value or threshold
+    std::uint32_t right = 0;   // 0: this is a leaf; the left child is the next node
+    std::uint32_t feature = 0;
+    bool missing_left = false;
+  };
+
+  float base_score = 0;
+  int major_version = 0;
+  int minor_version = 0;
+  std::string objective;
+  std::vector<Node> nodes;
+  std::vector<std::vector<std::uint32_t>> roots;  // per output group, in file order
+
+  // The leaf value of the tree at `root` for a feature vector in which NaN is missing.
+  float leaf_of(std::uint32_t root, const float* vector) const;
+};
+
+// `width` is the length of the feature vector, `groups` the number of outputs the model needs.
+// Throws FormatError, UnsupportedError.
+Booster read_booster(Bytes bytes, std::size_t width, std::size_t groups);
+
+}  // namespace mojo
