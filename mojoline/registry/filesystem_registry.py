@@ -5,12 +5,13 @@ reader sees a whole version or none. Publishers of one model take turns, and so 
 """
 
 import hashlib
+import re
 import shutil
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from mojoline.registry.aliases import (
     ALIASES,
@@ -50,10 +51,10 @@ def open_registry(url: str) -> "FilesystemRegistry":
     Raises:
         RegistryError: the URL is of a kind that is not known, or the root cannot be made.
     """
-    parts = urlsplit(url)
-    if parts.scheme != "file" or parts.netloc not in ("", "localhost") or not parts.path.startswith("/"):
+    match = re.fullmatch(r"file://(?:localhost)?(/.*)", url)
+    if match is None:
         raise RegistryError(f"the registry URL {url!r} is not understood: write file:///absolute/path")
-    root = Path(unquote(parts.path))
+    root = Path(unquote(match[1]))
     with explained("opening the registry", root):
         make_directories(root)
     return FilesystemRegistry(root)

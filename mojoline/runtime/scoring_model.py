@@ -84,9 +84,10 @@ class ScoringModel:
         """
         matrix = self.matrix(data)
         try:
-            return self._model.score(matrix)
+            scores: NDArray[np.float64] = self._model.score(matrix)
         except mojo_scorer.MojoError as error:
             raise RuntimeModelError(str(error)) from error
+        return scores
 
     def label(self, scores: NDArray[np.float64]) -> list[str] | None:
         """The label of each row of `scores` (float64[n, m] of `score`); None for a regression.

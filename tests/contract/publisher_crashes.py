@@ -1,9 +1,9 @@
-"""Kills a publisher at each call it makes to the file system: `publisher_crashes.py DIRECTORY`, JSON on stdout.
+"""Kills a publisher at each of its file-system calls: `publisher_crashes.py DIRECTORY`, JSON on stdout.
 
-A forked child publishes a second version and promotes it. In a dry run its calls are counted; then one child for
-each of them is killed by SIGKILL just before that call. The interpreter's profiler sees every call into C, so
-nothing depends on how the registry is written. After each death a reader must find a whole champion and whole
-versions only, and the next publisher must finish the work.
+A forked child publishes a second version and promotes it. In a dry run its calls are counted; then one child
+for each of them is killed by SIGKILL just before that call. The profiler of Python sees every call into C, so
+nothing depends on how the registry is written. After each death a reader must find a whole champion and
+whole versions only, and the next publisher must finish the work.
 """
 
 import json
