@@ -261,3 +261,45 @@ def test_a_registry_that_may_only_be_read(registry):
         assert re.search(
             r"failed at \S+: Permission denied; let user \d+ write there, or set MOJOLINE_REG", message
         )
+
+
+FULL_DISK = """
+import sys
+from pathlib import Path
+from mojoline.registry.errors import RegistryError
+from mojoline.registry.filesystem_registry import open_registry
+from tests.data.tiny_versions import tiny_facts
+registry = open_registry(f"file://{sys.argv[1]}/registry")
+version = registry.publish("tiny", Path(sys.argv[2]), tiny_facts("regression")).version
+registry.move_champion("tiny", version, expected_generation=0, by="x", reason="x")
+before = registry.aliases("tiny")
+for attempt in (
+    lambda: registry.publish("tiny", Path(sys.argv[3]), tiny_facts("first")),
+    lambda: registry.set_challenger("tiny", version, expected_generation=1, by="x", reason="x" * 200_000),
+):
+    try:
+        attempt()
+    except RegistryError as error:
+        print(error)
+assert registry.versions("tiny") == [version]
+assert registry.aliases("tiny") == before
+registry.verify("tiny", version, before.champion.manifest_sha256)
+"""
+
+
+@pytest.mark.system
+def test_a_full_disk(tmp_path):
+    """A file system of 100 kB holds one version and not the next; the first one stays whole and served."""
+    disk, fits = tmp_path / "disk", tiny_draft("regression", tmp_path / "fits")
+    disk.mkdir()
+    inside = 'mount -t tmpfs -o size=100k tmpfs "$1" && exec "$2" -c "$3" "$1" "$4" "$5"'
+    arguments = [str(disk), sys.executable, FULL_DISK, str(fits), str(tiny_draft("first", tmp_path / "more"))]
+    command = ["unshare", "--mount", "sh", "-c", inside, "sh", *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    messages = done.stdout.splitlines()
+    assert len(messages) == 2, done.stdout
+    for message in messages:
+        assert re.search(
+            r"failed at \S+: No space left on device; free space there, or set MOJOLINE_REG", message
+        )
