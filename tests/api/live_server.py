@@ -1,0 +1,140 @@
+"""A real server process over a registry of small real models."""
+
+import itertools
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from mojoline.registry.filesystem_registry import FilesystemRegistry, open_registry
+from mojoline.registry.golden import GoldenRows
+from mojoline.registry.manifest import GOLDEN, Manifest
+from tests.data.tiny_versions import TINY_MODELS, tiny_draft, tiny_facts
+
+ROOT = Path(__file__).parents[2]
+TOKEN = "correct horse"
+TAGS = {"entity_key": "flight_id", "event_time": "departure"}
+
+_drafts = itertools.count()
+
+
+def golden(which: str) -> GoldenRows:
+    return GoldenRows.read(TINY_MODELS / which / GOLDEN)
+
+
+def publish(
+    registry: FilesystemRegistry, which: str, name: str = "tiny", *, promote: bool = True
+) -> Manifest:
+    """Publish one of the small models, and make it the champion."""
+    draft = tiny_draft(which, registry.root / f"draft-{next(_drafts)}")
+    manifest = registry.publish(name, draft, tiny_facts(which, tags=TAGS))
+    if promote:
+        promote_version(registry, manifest)
+    return manifest
+
+
+def promote_version(registry: FilesystemRegistry, manifest: Manifest) -> int:
+    """Make a version the champion; the new generation."""
+    before = registry.aliases(manifest.name).generation
+    moved = registry.move_champion(
+        manifest.name, manifest.version, expected_generation=before, by="test", reason="a test"
+    )
+    return moved.generation
+
+
+class LiveServer:
+    """`python -m serving` with two clients: `api` and, with the token, `admin`."""
+
+    def __init__(self, registry: FilesystemRegistry, **env: str) -> None:
+        rest, admin = free_ports(2)
+        known = {key: value for key, value in os.environ.items() if not key.startswith("MOJOLINE_")}
+        self.registry = registry
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "serving"],
+            cwd=ROOT,
+            env={
+                **known,
+                "MOJOLINE_HOME": str(registry.root / "home"),
+                "MOJOLINE_REGISTRY_URL": f"file://{registry.root}",
+                "MOJOLINE_PORTS__REST": str(rest),
+                "MOJOLINE_PORTS__ADMIN": str(admin),
+                "MOJOLINE_ADMIN_TOKEN": TOKEN,
+                "MOJOLINE_SERVING__POLL_SECONDS": "0.2",
+                **env,
+            },
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.url, self.port = f"http://127.0.0.1:{rest}", rest
+        self.api = httpx.Client(base_url=self.url, timeout=30, trust_env=False)
+        self.admin = httpx.Client(
+            base_url=f"http://127.0.0.1:{admin}",
+            timeout=30,
+            trust_env=False,
+            headers={"Authorization": f"Bearer {TOKEN}"},
+        )
+
+    def status(self, name: str = "tiny") -> dict:
+        return self.admin.get("/admin/status").raise_for_status().json()["models"][name]
+
+    def predict(self, rows: Sequence, name: str = "tiny", **headers: str) -> httpx.Response:
+        return self.api.post("/predict", json={"model": name, "rows": list(rows)}, headers=headers)
+
+    def wait(self, met, seconds: float = 30.0) -> None:
+        """Wait until `met()` is true, whether the server answers yet or not."""
+        deadline = time.monotonic() + seconds
+        while True:
+            assert self.process.poll() is None, self.process.stderr.read()
+            try:
+                if met():
+                    return
+            except httpx.TransportError:
+                pass
+            assert time.monotonic() < deadline, "the server did not get there in time"
+            time.sleep(0.02)
+
+    def wait_ready(self) -> None:
+        self.wait(lambda: self.api.get("/v2/health/ready").status_code == 200)
+
+    def stop(self) -> int:
+        """End it with SIGTERM; the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(30)
+
+    def close(self) -> None:
+        self.api.close()
+        self.admin.close()
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.communicate()
+
+
+@contextmanager
+def live_server(registry: FilesystemRegistry, **env: str) -> Iterator[LiveServer]:
+    server = LiveServer(registry, **env)
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+def new_registry(root: Path) -> FilesystemRegistry:
+    return open_registry(f"file://{root}/registry")
+
+
+def free_ports(count: int) -> list[int]:
+    with_ports = [socket.socket() for _ in range(count)]
+    try:
+        for one in with_ports:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in with_ports]
+    finally:
+        for one in with_ports:
+            one.close()
