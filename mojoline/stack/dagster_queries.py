@@ -4,7 +4,8 @@ _METADATA = """
 metadataEntries{__typename label
  ... on TextMetadataEntry{text} ... on FloatMetadataEntry{floatValue} ... on IntMetadataEntry{intRepr}
  ... on BoolMetadataEntry{boolValue} ... on JsonMetadataEntry{jsonString} ... on MarkdownMetadataEntry{mdStr}
- ... on PathMetadataEntry{path} ... on UrlMetadataEntry{url} ... on TimestampMetadataEntry{timestampValue: timestamp}
+ ... on PathMetadataEntry{path} ... on UrlMetadataEntry{url}
+ ... on TimestampMetadataEntry{timestampValue: timestamp}
  ... on JobMetadataEntry{jobName} ... on PipelineRunMetadataEntry{runId}
  ... on TableMetadataEntry{table{records}}}
 """

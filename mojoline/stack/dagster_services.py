@@ -1,7 +1,7 @@
 """Dagster's three processes and the instance they share.
 
-One code server loads the definitions and serves them on a Unix socket to the webserver and to the daemon: with a
-`python_module` workspace each of the two would load its own copy, which doubles memory and the time to start.
+One code server loads the definitions and serves them to the webserver and the daemon on a Unix socket: with a
+`python_module` workspace each of the two would load its own copy, at twice the memory and time to start.
 """
 
 import contextlib
@@ -114,7 +114,7 @@ def dagster_url(port: int) -> str:
 
 
 def code_version(models_dir: Path, packages: Sequence[str] = PACKAGES) -> str:
-    """Digest of the names, sizes and times of our code and of the model specs: a server on older code is stale."""
+    """Digest of names, sizes and times of our code and the model specs: a server on older code is stale."""
     digest = hashlib.sha256()
     files = [file for package in packages for file in sorted((REPOSITORY / package).rglob("*.py"))]
     if models_dir.is_dir():

@@ -12,8 +12,8 @@ def require_space(free: int, needed: int, place: Path) -> None:
     """StackError when fewer than `needed` of the disk's bytes are `free`."""
     if free < needed:
         raise StackError(
-            f"{free >> 20} MiB are free at {place}, {needed >> 20} MiB are needed: free some, or set MOJOLINE_HOME "
-            "to another disk"
+            f"{free >> 20} MiB are free at {place}, {needed >> 20} MiB are needed: free some, "
+            "or set MOJOLINE_HOME to another disk"
         )
 
 

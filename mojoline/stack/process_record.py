@@ -19,6 +19,7 @@ class ProcessRecord(BaseModel):
     pid: int
     started: float
     fingerprint: str
+    address: str = ""
 
     def write(self, path: Path) -> None:
         """Replace the pid file at once: a reader sees the old one or the new one."""
@@ -35,9 +36,11 @@ class ProcessRecord(BaseModel):
             return None
 
     @classmethod
-    def of(cls, pid: int, fingerprint: str) -> "ProcessRecord":
+    def of(cls, pid: int, fingerprint: str, address: str = "") -> "ProcessRecord":
         """The record of the running process `pid`; psutil.NoSuchProcess if it ended already."""
-        return cls(pid=pid, started=psutil.Process(pid).create_time(), fingerprint=fingerprint)
+        return cls(
+            pid=pid, started=psutil.Process(pid).create_time(), fingerprint=fingerprint, address=address
+        )
 
     def find(self) -> psutil.Process | None:
         """The recorded process if it still runs, else None (also when its pid belongs to another one now)."""
@@ -109,7 +112,7 @@ def find_holders(path: Path) -> list[psutil.Process]:
 
 
 def stop_processes(processes: list[psutil.Process], first_signal: int, patience: float) -> None:
-    """Ask the first one (the leader) with `first_signal`; who still runs after `patience` seconds is killed."""
+    """Ask the leader (the first) with `first_signal`; who still runs after `patience` seconds is killed."""
     if not processes:
         return
     leader, *others = processes

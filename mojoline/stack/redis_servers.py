@@ -1,7 +1,7 @@
 """Two Redis servers from their wheel, on Unix sockets: eviction is a property of a server, not of a database.
 
-The cache may forget anything at any time. The reservoir must keep what it was given: it never evicts, and it writes
-an append-only file.
+The cache may forget anything at any time. The reservoir must keep what it was given: it never evicts, and
+it writes an append-only file.
 """
 
 import importlib.util
@@ -19,8 +19,10 @@ CACHE = "cache"
 RESERVOIR = "reservoir"
 POLICIES = {
     CACHE: ["--save", "", "--appendonly", "no", "--maxmemory", "256mb", "--maxmemory-policy", "allkeys-lru"],
-    RESERVOIR: ["--save", "", "--appendonly", "yes", "--appendfsync", "everysec"]
-    + ["--maxmemory", "256mb", "--maxmemory-policy", "noeviction"],
+    RESERVOIR: [
+        *("--save", "", "--appendonly", "yes", "--appendfsync", "everysec"),
+        *("--maxmemory", "256mb", "--maxmemory-policy", "noeviction"),
+    ],
 }
 
 
@@ -61,6 +63,7 @@ def _prepare(paths: StackPaths, name: str) -> None:
 
 
 def answers(url: str) -> bool:
+    """Whether a server answers at this URL; one that is still loading its file does not."""
     client = redis.Redis.from_url(url, socket_timeout=2)
     try:
         return bool(client.ping())

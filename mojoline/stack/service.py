@@ -107,7 +107,7 @@ def start_service(service: Service, paths: StackPaths, progress: Progress) -> St
                 f"{service.name}: {service.command[0]} cannot be run: {error.strerror}"
             ) from None
         try:
-            record = ProcessRecord.of(process.pid, service.fingerprint)
+            record = ProcessRecord.of(process.pid, service.fingerprint, service.address)
         except psutil.NoSuchProcess:
             raise StackError(_failure(service, paths, offset, "ended at once")) from None
         process.returncode = 0  # it outlives us on purpose: Popen must not complain that nobody waited
