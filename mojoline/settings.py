@@ -243,7 +243,7 @@ def _environment_layer(environ: Mapping[str, str]) -> list[Leaf]:
         key for key in environ if key.startswith(PREFIX) and key not in known and key != CONFIG_KEY
     )
     if unknown:
-        near = difflib.get_close_matches(unknown[0], list(known), n=1)
+        near = difflib.get_close_matches(unknown[0], list(known), n=1, cutoff=0.8)
         hint = f"did you mean {near[0]}?" if near else "`mojoline config` lists the known ones"
         raise SettingsError(f"unknown setting {', '.join(unknown)} in the environment: {hint}")
     layer: list[Leaf] = []

@@ -23,8 +23,9 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-out = Console()
-err = Console(stderr=True)
+WIDTH = None if sys.stdout.isatty() else 200  # a log or a pipe has no edge to fold a path at
+out = Console(width=WIDTH)
+err = Console(stderr=True, width=WIDTH)
 STATE_STYLES = {"running": "green", "external": "cyan", "not answering": "red", "stopped": "dim"}
 
 Home = Annotated[Path | None, typer.Option("--home", help="Directory of all local state [MOJOLINE_HOME].")]
@@ -32,7 +33,7 @@ Home = Annotated[Path | None, typer.Option("--home", help="Directory of all loca
 
 @contextmanager
 def expected_failures() -> Iterator[None]:
-    """Print an expected failure as one message and exit with 1; anything else is a defect and keeps its traceback."""
+    """Print an expected failure as one message and exit with 1; a defect keeps its traceback."""
     try:
         yield
     except MojolineError as error:
@@ -99,9 +100,8 @@ def status(home: Home = None) -> None:
         out.print(table)
         silent = [one for one in found if one.state == "not answering"]
         for one in silent:
-            err.print(
-                Text(f"{one.name} does not answer, its log is {one.log}; `mojoline up` mends it", style="red")
-            )
+            message = f"{one.name} does not answer, its log is {one.log}; `mojoline up` mends it"
+            err.print(Text(message, style="red"), soft_wrap=True)
         if silent:
             raise typer.Exit(1)
 
