@@ -1,0 +1,1 @@
+"""Features in PostgreSQL: loading a table, reading a snapshot, fetching rows, guarding against leakage."""

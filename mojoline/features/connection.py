@@ -1,0 +1,32 @@
+"""Connections to the feature database, all with the same idea of time and of numbers."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+
+from mojoline.features.errors import FeatureError
+
+# timezone: a moment compared with a timestamp without zone means the wall clock it shows in UTC.
+# extra_float_digits: floats are written so that they read back exactly.
+# jit: compiling costs more than it saves on these queries.
+SESSION_OPTIONS = "-c timezone=UTC -c datestyle=ISO -c extra_float_digits=1 -c jit=off"
+
+
+@contextmanager
+def connect(database_url: str) -> Iterator[psycopg.Connection]:
+    """An autocommit connection (transactions are opened by name); FeatureError if the server is away."""
+    try:
+        connection = psycopg.connect(
+            database_url,
+            autocommit=True,
+            options=SESSION_OPTIONS,
+            application_name="mojoline",
+            connect_timeout=10,
+        )
+    except psycopg.OperationalError as error:
+        raise FeatureError(
+            f"the database does not answer: {error}; run `mojoline up` or correct DATABASE_URL"
+        ) from error
+    with connection:
+        yield connection
