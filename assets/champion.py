@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import dagster as dg
-from mojoline.features.snapshot import Snapshot
 from mojoline.runtime.evaluation import evaluate_version
 from mojoline.training.reduction import Reduction
 from mojoline.training.test_rows import TestRows, read_test_rows
@@ -13,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from assets.code_version import code_version
 from assets.draft_proofs import require_proofs
 from assets.stage import shown_errors, stage_arguments
+from mojoline.features.snapshot import Snapshot
 from mojoline.model_spec import ModelSpec
 from mojoline.registry.filesystem_registry import FilesystemRegistry, open_registry
 from mojoline.registry.manifest import Manifest
@@ -80,7 +80,7 @@ def champion_asset(spec: ModelSpec) -> dg.AssetsDefinition:
         publication: Manifest,
         snapshot: Snapshot,
         reduction: Reduction,
-    ) -> dg.Output[ChampionRecord]:
+    ) -> dg.MaterializeResult[ChampionRecord]:
         with shown_errors():
             registry = open_registry(load_settings().registry_url)
             record = _decide(
@@ -93,7 +93,7 @@ def champion_asset(spec: ModelSpec) -> dg.AssetsDefinition:
             record = _write(registry, spec.name, record, by=f"dagster run {context.run_id}")
         context.log.info(f"{record.outcome}: {record.reason}")
         shown = record.model_dump(mode="json", exclude_none=True)
-        return dg.Output(record, metadata={**shown, "alias_generation": record.generation})
+        return dg.MaterializeResult(value=record, metadata={**shown, "alias_generation": record.generation})
 
     return champion
 

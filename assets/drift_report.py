@@ -35,7 +35,7 @@ def drift_report_asset(spec: ModelSpec) -> dg.AssetsDefinition:
             f"{spec.drift.alert}, both only if chance alone would not give as much. Left out: {left_out}."
         ),
     )
-    def drift_report(context: dg.AssetExecutionContext, config: Watched) -> dg.Output[DriftReport]:
+    def drift_report(context: dg.AssetExecutionContext, config: Watched) -> dg.MaterializeResult[DriftReport]:
         from mojoline.drift.reservoir_reader import read_reservoir  # redis is slow to import
 
         with shown_errors():
@@ -59,7 +59,9 @@ def drift_report_asset(spec: ModelSpec) -> dg.AssetsDefinition:
                 exclude=_left_out(spec),
             )
         context.log.info(f"{len(rows)} sampled rows of {version}")
-        return dg.Output(report, metadata={"dagster/row_count": len(rows), **_describe(report, spec)})
+        return dg.MaterializeResult(
+            value=report, metadata={"dagster/row_count": len(rows), **_describe(report, spec)}
+        )
 
     return drift_report
 

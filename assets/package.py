@@ -1,13 +1,13 @@
 """The package: reducer and model as one MOJO, with everything a server needs to check it."""
 
 import dagster as dg
-from mojoline.features.snapshot import Snapshot
 from mojoline.training.automl import TrainedModel
 from mojoline.training.package import Package, build_package
 from mojoline.training.reduction import Reduction
 
 from assets.code_version import code_version
 from assets.stage import shown_errors, spec_part, stage_arguments
+from mojoline.features.snapshot import Snapshot
 from mojoline.model_spec import ModelSpec
 from mojoline.settings import load_settings
 from mojoline.stage_cache import run_stage, stage_key
@@ -38,7 +38,7 @@ def package_asset(spec: ModelSpec) -> dg.AssetsDefinition:
         snapshot: Snapshot,
         reduction: Reduction,
         trained_model: TrainedModel,
-    ) -> dg.Output[Package]:
+    ) -> dg.MaterializeResult[Package]:
         with shown_errors():
             settings = load_settings()
             key = stage_key(
@@ -56,8 +56,8 @@ def package_asset(spec: ModelSpec) -> dg.AssetsDefinition:
             )
         sizes = {path.name: path.stat().st_size for path in sorted(built.file(DRAFT).iterdir())}
         context.log.info(f"draft of {sum(sizes.values())} bytes: {', '.join(sizes)}")
-        return dg.Output(
-            built,
+        return dg.MaterializeResult(
+            value=built,
             metadata={
                 "files": dg.MetadataValue.json(sizes),
                 "artifact_bytes": sizes["mojo.zip"],

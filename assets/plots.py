@@ -56,20 +56,15 @@ def bar_plot(
 
 
 def table(rows: Sequence[Mapping[str, Cell]]) -> dg.TableMetadataValue:
-    """Rows with the same keys as a table; the column types follow the first row that has a value."""
+    """Rows with the same keys as a table; a column's type is that of its values which are not None."""
     names = list(rows[0]) if rows else []
     columns = [dg.TableColumn(name, _column_type([row[name] for row in rows])) for name in names]
-    records = [dg.TableRecord({name: _cell(row[name]) for name in names}) for row in rows]
+    records = [dg.TableRecord({name: row[name] for name in names}) for row in rows]
     return dg.MetadataValue.table(records=records, schema=dg.TableSchema(columns=columns))
 
 
-def _cell(value: Cell) -> str | int | float | bool:
-    """Dagster refuses null in a table."""
-    return "" if value is None else value
-
-
 def _column_type(values: Sequence[object]) -> str:
-    kinds = {type(value) for value in values}
+    kinds = {type(value) for value in values if value is not None}
     if kinds <= {bool}:
         return "bool"
     if kinds <= {int}:

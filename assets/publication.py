@@ -25,7 +25,7 @@ def publication_asset(spec: ModelSpec) -> dg.AssetsDefinition:
             "check. The same content is the same version: publishing twice changes nothing."
         ),
     )
-    def publication(context: dg.AssetExecutionContext, package: Package) -> dg.Output[Manifest]:
+    def publication(context: dg.AssetExecutionContext, package: Package) -> dg.MaterializeResult[Manifest]:
         with shown_errors():
             draft = package.file(DRAFT)
             facts = _with_origin(
@@ -35,8 +35,8 @@ def publication_asset(spec: ModelSpec) -> dg.AssetsDefinition:
             require_proofs(proofs, subject=f"the draft of {spec.name}")
             registry = open_registry(load_settings().registry_url)
             manifest = registry.publish(spec.name, draft, facts)
-        return dg.Output(
-            manifest,
+        return dg.MaterializeResult(
+            value=manifest,
             metadata={
                 "version": manifest.version,
                 "seq": manifest.seq,

@@ -1,12 +1,12 @@
 """The reduction: many numeric columns become few components that keep most of their variance."""
 
 import dagster as dg
-from mojoline.features.snapshot import Snapshot
 from mojoline.training.reduction import Reduction, fit_reduction
 
 from assets.code_version import code_version
 from assets.plots import Metadata, bar_plot, table
 from assets.stage import H2O_POOL, shown_errors, spec_part, stage_arguments
+from mojoline.features.snapshot import Snapshot
 from mojoline.model_spec import ModelSpec
 from mojoline.settings import load_settings
 from mojoline.stage_cache import run_stage, stage_key
@@ -28,7 +28,7 @@ def reduction_asset(spec: ModelSpec) -> dg.AssetsDefinition:
             "training sees exactly what serving will compute."
         ),
     )
-    def reduction(context: dg.AssetExecutionContext, snapshot: Snapshot) -> dg.Output[Reduction]:
+    def reduction(context: dg.AssetExecutionContext, snapshot: Snapshot) -> dg.MaterializeResult[Reduction]:
         with shown_errors():
             settings = load_settings()
             key = stage_key("reduction", snapshot.digest, spec_part(spec, *SHAPED_BY), code)
@@ -39,8 +39,8 @@ def reduction_asset(spec: ModelSpec) -> dg.AssetsDefinition:
                 lambda directory: fit_reduction(spec, snapshot, settings, directory),
             )
         context.log.info(f"{len(fitted.inputs)} numeric features -> {fitted.k} components ({fitted.kind})")
-        return dg.Output(
-            fitted,
+        return dg.MaterializeResult(
+            value=fitted,
             metadata={**_describe(fitted), "reused": reused},
             data_version=dg.DataVersion(key),
         )

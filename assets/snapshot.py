@@ -6,11 +6,11 @@ import uuid
 from pathlib import Path
 
 import dagster as dg
-from mojoline.features.snapshot import Snapshot, extract_snapshot
 
 from assets.code_version import code_version
 from assets.plots import Metadata
 from assets.stage import Window, asset_key, read_moment, shown_errors, stage_arguments
+from mojoline.features.snapshot import Snapshot, extract_snapshot
 from mojoline.model_spec import ModelSpec
 from mojoline.settings import load_settings
 from mojoline.stage_cache import run_stage, stage_key
@@ -31,7 +31,7 @@ def snapshot_asset(spec: ModelSpec) -> dg.AssetsDefinition:
             "every later stage that has seen them is not redone."
         ),
     )
-    def snapshot(context: dg.AssetExecutionContext, config: Window) -> dg.Output[Snapshot]:
+    def snapshot(context: dg.AssetExecutionContext, config: Window) -> dg.MaterializeResult[Snapshot]:
         with shown_errors():
             settings = load_settings()
             root = settings.work_dir / spec.name / "snapshot"
@@ -47,8 +47,8 @@ def snapshot_asset(spec: ModelSpec) -> dg.AssetsDefinition:
         context.log.info(
             f"{fresh.rows} rows, isolation {fresh.isolation_level}, snapshot {fresh.snapshot_id}"
         )
-        return dg.Output(
-            kept,
+        return dg.MaterializeResult(
+            value=kept,
             metadata={**_describe(fresh), "dagster/uri": kept.file(kept.parquet).as_uri(), "reused": reused},
             data_version=dg.DataVersion(kept.digest),
         )
@@ -89,7 +89,7 @@ def _describe(fresh: Snapshot) -> Metadata:
     columns = [dg.TableColumn(column.name, column.type) for column in fresh.columns]
     return {
         "dagster/row_count": fresh.rows,
-        "dagster/column_schema": dg.MetadataValue.column_schema(dg.TableSchema(columns=columns)),
+        "dagster/column_schema": dg.MetadataValue.table_schema(dg.TableSchema(columns=columns)),
         "isolation_level": fresh.isolation_level,
         "snapshot_id": fresh.snapshot_id,
         "lsn": fresh.lsn,

@@ -27,7 +27,9 @@ def source_table_asset(spec: ModelSpec) -> dg.AssetsDefinition:
             "Loading the same files up to the same moment again changes nothing."
         ),
     )
-    def source_table(context: dg.AssetExecutionContext, config: LoadWindow) -> dg.Output[LoadResult]:
+    def source_table(
+        context: dg.AssetExecutionContext, config: LoadWindow
+    ) -> dg.MaterializeResult[LoadResult]:
         with shown_errors():
             settings = load_settings()
             loaded = load_source(
@@ -37,8 +39,8 @@ def source_table_asset(spec: ModelSpec) -> dg.AssetsDefinition:
                 until=read_moment(config.until),
                 progress=context.log.info,
             )
-        return dg.Output(
-            loaded,
+        return dg.MaterializeResult(
+            value=loaded,
             metadata={
                 "dagster/row_count": loaded.rows,
                 "dagster/table_name": spec.source.table,

@@ -1,18 +1,26 @@
 """The trained model: the best candidate that answers inside the serving budget."""
 
 import dagster as dg
-from mojoline.features.snapshot import Snapshot
 from mojoline.training.automl import TrainedModel, train_model
 from mojoline.training.reduction import Reduction
+from pydantic import Field
 
 from assets.code_version import code_version
 from assets.plots import Metadata, table
 from assets.stage import H2O_POOL, shown_errors, spec_part, stage_arguments
+from mojoline.features.snapshot import Snapshot
 from mojoline.model_spec import ModelSpec
 from mojoline.settings import Settings, load_settings
 from mojoline.stage_cache import run_stage, stage_key
 
 SHAPED_BY = ("target", "automl", "budget")
+
+
+class Limits(dg.Config):
+    """A smaller or larger budget than that of the model spec, for one run."""
+
+    max_runtime_secs: int | None = Field(default=None, description="seconds of AutoML; empty: as configured")
+    max_models: int | None = Field(default=None, description="models of AutoML; empty: as configured")
 
 
 def trained_model_asset(spec: ModelSpec) -> dg.AssetsDefinition:
@@ -31,10 +39,10 @@ def trained_model_asset(spec: ModelSpec) -> dg.AssetsDefinition:
         ),
     )
     def trained_model(
-        context: dg.AssetExecutionContext, snapshot: Snapshot, reduction: Reduction
-    ) -> dg.Output[TrainedModel]:
+        context: dg.AssetExecutionContext, config: Limits, snapshot: Snapshot, reduction: Reduction
+    ) -> dg.MaterializeResult[TrainedModel]:
         with shown_errors():
-            settings = load_settings()
+            settings = load_settings(training=config.model_dump(exclude_none=True))
             key = stage_key(
                 "trained_model",
                 reduction.directory.name,
@@ -49,8 +57,8 @@ def trained_model_asset(spec: ModelSpec) -> dg.AssetsDefinition:
                 lambda directory: train_model(spec, snapshot, reduction, settings, directory),
             )
         context.log.info(f"{len(trained.leaderboard)} candidates, winner {trained.model_id}")
-        return dg.Output(
-            trained,
+        return dg.MaterializeResult(
+            value=trained,
             metadata={**_describe(trained), "reused": reused},
             data_version=dg.DataVersion(key),
         )
