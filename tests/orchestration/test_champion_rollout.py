@@ -5,7 +5,7 @@ import pytest
 
 from mojoline.model_spec import ModelSpec
 from sensors.champion_rollout import champion_rollout_sensor
-from tests.api.live_server import TOKEN, free_ports, live_server, new_registry, promote_version, publish
+from tests.api.live_server import TOKEN, free_ports, new_registry, promote_version, publish, server_thread
 
 SPEC = ModelSpec.model_validate(
     {
@@ -29,7 +29,7 @@ def registry(tmp_path, monkeypatch):
 
 @pytest.fixture
 def server(registry, monkeypatch):
-    with live_server(registry, MOJOLINE_SERVING__POLL_SECONDS="3600") as server:
+    with server_thread(registry, serving={"poll_seconds": 3600}) as server:
         server.wait(lambda: server.admin.get("/admin/status").status_code == 200)
         monkeypatch.setenv("MOJOLINE_PORTS__ADMIN", str(server.admin.base_url.port))
         yield server
