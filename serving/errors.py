@@ -15,6 +15,10 @@ class ServingError(MojolineError):
     """The server cannot do what was asked."""
 
 
+class PortTakenError(ServingError):
+    """A port of the server is in use; the message names the setting that changes it."""
+
+
 class ServedVersionError(ServingError):
     """A published version does not hold what it promises; the message says which proof failed."""
 

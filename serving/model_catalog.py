@@ -26,6 +26,7 @@ class ModelCatalog:
         self._registry = registry
         self._poll_seconds = poll_seconds
         self._looked = False
+        self._random = random.Random()  # noqa: S311 - spreads the load, guards nothing
         self._loader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="model-loader")
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -105,7 +106,7 @@ class ModelCatalog:
                 await self._follow(slot)
             self._looked = self._looked or found
             # jitter: replicas that were started together must not read the registry together for ever
-            await asyncio.sleep(self._poll_seconds * random.uniform(0.8, 1.0))  # noqa: S311
+            await asyncio.sleep(self._poll_seconds * self._random.uniform(0.8, 1.0))
 
     async def _follow(self, slot: ModelSlot, *, force: bool = False) -> None:
         try:

@@ -1,4 +1,4 @@
-"""Versions come and go under load: no answer mixes two, a damaged one changes nothing, a rollback is one call."""
+"""Versions come and go under load: no answer mixes two, a damaged one changes nothing."""
 
 import threading
 import time
@@ -10,10 +10,11 @@ from tests.api.live_server import (
     TOKEN,
     LiveServer,
     golden,
-    live_server,
     new_registry,
     promote_version,
     publish,
+    server_process,
+    server_thread,
 )
 
 SLOW_POLL = {"MOJOLINE_SERVING__POLL_SECONDS": "600"}
@@ -25,7 +26,7 @@ def registry(tmp_path):
 
 
 def expected_scores(server: LiveServer) -> dict[str, list[float]]:
-    """Version -> the positive class's probability of the same raw rows, by H2O's golden file or the server."""
+    """The version that serves -> its probability of the positive class for the golden rows of `first`."""
     rows = golden("first").rows
     answers = server.predict(rows).raise_for_status().json()
     return {answers["model_version"]: [p["probabilities"]["yes"] for p in answers["predictions"]]}
@@ -74,7 +75,7 @@ class Callers:
 
 
 def test_a_server_without_models_waits_for_the_first(registry):
-    with live_server(registry) as server:
+    with server_thread(registry) as server:
         server.wait(lambda: server.api.get("/v2/health/live").status_code == 200)
         server.wait(lambda: "publish" in server.api.get("/v2/health/ready").json()["error"])
         ready = server.api.get("/v2/health/ready")
@@ -95,7 +96,7 @@ def test_a_server_without_models_waits_for_the_first(registry):
 
 def test_swaps_and_rollback_under_load(registry):
     first = publish(registry, "first")
-    with live_server(registry, **SLOW_POLL) as server:
+    with server_process(registry, **SLOW_POLL) as server:
         server.wait_ready()
         expected = expected_scores(server)
         with Callers(server) as callers:
@@ -134,7 +135,7 @@ def test_swaps_and_rollback_under_load(registry):
 
 def test_versions_no_alias_names_are_retired(registry):
     first = publish(registry, "first")
-    with live_server(registry) as server:
+    with server_thread(registry) as server:
         server.wait_ready()
         second = publish(registry, "second")
         server.wait(lambda: server.status()["version"] == second.version)
@@ -149,7 +150,7 @@ def test_versions_no_alias_names_are_retired(registry):
 
 def test_a_damaged_version_keeps_the_old_one_serving(registry):
     first = publish(registry, "first")
-    with live_server(registry) as server:
+    with server_thread(registry) as server:
         server.wait_ready()
         second = publish(registry, "second", promote=False)
         promote_version(registry, second)  # the registry refuses a damaged one: so it is damaged afterwards
@@ -193,7 +194,7 @@ def self_damaged(registry, manifest) -> None:
 
 def test_a_version_that_contradicts_its_golden_rows_is_not_served(registry, tmp_path):
     first = publish(registry, "first")
-    with live_server(registry) as server:
+    with server_thread(registry) as server:
         server.wait_ready()
         from tests.data.tiny_versions import tiny_draft, tiny_facts
 
@@ -209,7 +210,7 @@ def test_a_version_that_contradicts_its_golden_rows_is_not_served(registry, tmp_
 
 def test_a_rollback_without_a_previous_version_is_a_conflict(registry):
     publish(registry, "first")
-    with live_server(registry) as server:
+    with server_thread(registry) as server:
         server.wait_ready()
         refused = server.admin.post("/admin/models/tiny/rollback")
         assert refused.status_code == 409
@@ -218,7 +219,7 @@ def test_a_rollback_without_a_previous_version_is_a_conflict(registry):
 
 def test_an_unreadable_alias_file_changes_nothing(registry):
     first = publish(registry, "first")
-    with live_server(registry) as server:
+    with server_thread(registry) as server:
         server.wait_ready()
         aliases = registry.home("tiny") / "aliases.json"
         content = aliases.read_bytes()
@@ -233,7 +234,7 @@ def test_an_unreadable_alias_file_changes_nothing(registry):
 def test_the_control_plane_needs_its_token(registry):
     first = publish(registry, "first")
     publish(registry, "second")
-    with live_server(registry) as server:
+    with server_thread(registry) as server:
         server.wait_ready()
         calls = [
             ("GET", "/admin/status"),
@@ -256,7 +257,7 @@ def test_the_control_plane_needs_its_token(registry):
 
 def test_wrong_control_requests_are_explained(registry):
     publish(registry, "first")
-    with live_server(registry) as server:
+    with server_thread(registry) as server:
         server.wait_ready()
         post = server.admin.post
         assert post("/admin/models/nobody/sync", json={"generation": 1}).status_code == 404
@@ -269,8 +270,8 @@ def test_wrong_control_requests_are_explained(registry):
 
 def test_without_a_configured_token_nothing_is_allowed(registry):
     publish(registry, "first")
-    with live_server(registry, MOJOLINE_ADMIN_TOKEN="") as server:
+    with server_thread(registry, admin_token="") as server:
         server.wait_ready()
-        refused = server.admin.get("/admin/status", headers={"Authorization": "Bearer "})
+        refused = server.admin.get("/admin/status", headers={"Authorization": "Bearer x"})
         assert refused.status_code == 403
         assert "MOJOLINE_ADMIN_TOKEN" in refused.json()["error"]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.api.live_server import golden, live_server, new_registry, publish
+from tests.api.live_server import golden, new_registry, publish, server_thread
 
 MAX_ROWS, MAX_BYTES = 400, 200_000
 
@@ -17,8 +17,7 @@ def server(tmp_path_factory):
     registry = new_registry(tmp_path_factory.mktemp("api"))
     publish(registry, "first", "tiny")
     publish(registry, "regression", "delay")
-    limits = {"MOJOLINE_SERVING__MAX_ROWS": str(MAX_ROWS), "MOJOLINE_SERVING__MAX_BODY_BYTES": str(MAX_BYTES)}
-    with live_server(registry, **limits) as live:
+    with server_thread(registry, serving={"max_rows": MAX_ROWS, "max_body_bytes": MAX_BYTES}) as live:
         live.wait_ready()
         yield live
 

