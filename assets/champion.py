@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from assets.code_version import code_version
 from assets.draft_proofs import require_proofs
-from assets.stage import shown_errors, stage_arguments
+from assets.stage import shown_errors, stage_asset
 from mojoline.features.snapshot import Snapshot
 from mojoline.model_spec import ModelSpec
 from mojoline.registry.filesystem_registry import FilesystemRegistry, open_registry
@@ -63,11 +63,12 @@ def decide_outcome(
 def champion_asset(spec: ModelSpec) -> dg.AssetsDefinition:
     """The asset that promotes the published version of `spec`, or records why not."""
 
-    @dg.asset(
-        **stage_arguments(
-            spec, group="publish", kinds={"json"}, reads=["publication", "snapshot", "reduction"]
-        ),
-        code_version=code_version("mojoline/registry", "mojoline/runtime"),
+    @stage_asset(
+        spec,
+        group="publish",
+        kinds={"json"},
+        reads=["publication", "snapshot", "reduction"],
+        code=code_version("mojoline/registry", "mojoline/runtime"),
         description=(
             "The version that serves. Challenger and champion are scored on the same rows, untouched by the "
             f"challenger's training; the limit is {spec.promotion.not_worse:+.1%}. `not promoted` is an "

@@ -5,7 +5,7 @@ from pydantic import Field
 
 from assets.code_version import code_version
 from assets.plots import Cell, Metadata, bar_plot, table
-from assets.stage import asset_key, shown_errors, stage_arguments
+from assets.stage import shown_errors, stage_asset
 from mojoline.drift.baseline import Baseline
 from mojoline.drift.drift_report import DriftReport, FeatureDrift, build_report
 from mojoline.model_spec import ModelSpec
@@ -25,10 +25,12 @@ def drift_report_asset(spec: ModelSpec) -> dg.AssetsDefinition:
     """The asset that compares the reservoir of `spec` with the baseline of the version that scored it."""
     left_out = ", ".join(spec.drift.exclude) or "none"
 
-    @dg.asset(
-        **stage_arguments(spec, group="monitor", kinds={"redis"}),
-        deps=[asset_key(spec, "champion")],
-        code_version=code_version("mojoline/drift"),
+    @stage_asset(
+        spec,
+        group="monitor",
+        kinds={"redis"},
+        after=["champion"],
+        code=code_version("mojoline/drift"),
         description=(
             "Population stability index of every watched feature: rows sampled by the server against the "
             f"training baseline inside the version. Warns above {spec.drift.warn}, alerts above "

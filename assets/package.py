@@ -6,7 +6,7 @@ from mojoline.training.package import Package, build_package
 from mojoline.training.reduction import Reduction
 
 from assets.code_version import code_version
-from assets.stage import shown_errors, spec_part, stage_arguments
+from assets.stage import shown_errors, spec_part, stage_asset
 from mojoline.features.snapshot import Snapshot
 from mojoline.model_spec import ModelSpec
 from mojoline.settings import load_settings
@@ -22,11 +22,12 @@ def package_asset(spec: ModelSpec) -> dg.AssetsDefinition:
         "mojoline/training", "mojoline/runtime", "mojoline/drift", "mojoline/registry/manifest.py"
     )
 
-    @dg.asset(
-        **stage_arguments(
-            spec, group="publish", kinds={"h2o"}, reads=["snapshot", "reduction", "trained_model"]
-        ),
-        code_version=code,
+    @stage_asset(
+        spec,
+        group="publish",
+        kinds={"h2o"},
+        reads=["snapshot", "reduction", "trained_model"],
+        code=code,
         description=(
             "The draft of a model version: one MOJO from raw columns to prediction, its schema, the drift "
             "baseline, golden rows with the cluster's own predictions, and the leaderboard. It cannot be "

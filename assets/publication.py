@@ -6,7 +6,7 @@ from mojoline.training.package import Package
 from assets.code_version import code_version
 from assets.draft_proofs import describe_proofs, prove_draft, require_proofs
 from assets.package import DRAFT
-from assets.stage import asset_key, shown_errors, stage_arguments
+from assets.stage import asset_key, shown_errors, stage_asset
 from mojoline.model_spec import ModelSpec
 from mojoline.registry.filesystem_registry import open_registry
 from mojoline.registry.manifest import Manifest, ManifestFacts
@@ -16,9 +16,12 @@ from mojoline.settings import load_settings
 def publication_asset(spec: ModelSpec) -> dg.AssetsDefinition:
     """The asset that publishes the draft of `spec`."""
 
-    @dg.asset(
-        **stage_arguments(spec, group="publish", kinds={"json"}, reads=["package"]),
-        code_version=code_version("mojoline/registry"),
+    @stage_asset(
+        spec,
+        group="publish",
+        kinds={"json"},
+        reads=["package"],
+        code=code_version("mojoline/registry"),
         description=(
             "An immutable version in the registry, its manifest written last. The proofs are run "
             "again here and a failed one refuses the version, because a later run can step around a blocking "

@@ -5,7 +5,7 @@ from mojoline.training.reduction import Reduction, fit_reduction
 
 from assets.code_version import code_version
 from assets.plots import Metadata, bar_plot, table
-from assets.stage import H2O_POOL, shown_errors, spec_part, stage_arguments
+from assets.stage import H2O_POOL, shown_errors, spec_part, stage_asset
 from mojoline.features.snapshot import Snapshot
 from mojoline.model_spec import ModelSpec
 from mojoline.settings import load_settings
@@ -18,10 +18,13 @@ def reduction_asset(spec: ModelSpec) -> dg.AssetsDefinition:
     """The asset that fits the reducer of `spec` and makes the training columns with its MOJO."""
     code = code_version("mojoline/training", "mojoline/runtime", distributions=("h2o", "mojo-scorer"))
 
-    @dg.asset(
-        **stage_arguments(spec, group="reduce", kinds={"h2o", "parquet"}, reads=["snapshot"]),
+    @stage_asset(
+        spec,
+        group="reduce",
+        kinds={"h2o", "parquet"},
+        reads=["snapshot"],
         pool=H2O_POOL,
-        code_version=code,
+        code=code,
         description=(
             "Principal components of the numeric features, fitted in H2O on training rows whose missing "
             "values are imputed. The serving runtime scores the training columns with the reducer's MOJO, so "

@@ -9,7 +9,7 @@ import dagster as dg
 
 from assets.code_version import code_version
 from assets.plots import Metadata
-from assets.stage import Window, asset_key, read_moment, shown_errors, stage_arguments
+from assets.stage import Window, read_moment, shown_errors, stage_asset
 from mojoline.features.snapshot import Snapshot, extract_snapshot
 from mojoline.model_spec import ModelSpec
 from mojoline.settings import load_settings
@@ -21,10 +21,12 @@ ABANDONED_SECONDS = 6 * 3600
 def snapshot_asset(spec: ModelSpec) -> dg.AssetsDefinition:
     """The asset that reads the training rows of `spec` out of PostgreSQL."""
 
-    @dg.asset(
-        **stage_arguments(spec, group="extract", kinds={"postgres", "parquet"}),
-        deps=[asset_key(spec, "source_table")] if spec.source.load else [],
-        code_version=code_version("mojoline/features"),
+    @stage_asset(
+        spec,
+        group="extract",
+        kinds={"postgres", "parquet"},
+        after=["source_table"] if spec.source.load else [],
+        code=code_version("mojoline/features"),
         description=(
             f"Training rows of `{spec.source.table}` read in one REPEATABLE READ, READ ONLY transaction, as "
             "Parquet. The data version is the digest of the rows: the same rows give the same version, and "

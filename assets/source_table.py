@@ -4,7 +4,7 @@ import dagster as dg
 from pydantic import Field
 
 from assets.code_version import code_version
-from assets.stage import read_moment, shown_errors, stage_arguments
+from assets.stage import read_moment, shown_errors, stage_asset
 from mojoline.features.source_table import LoadResult, load_source
 from mojoline.model_spec import ModelSpec
 from mojoline.settings import load_settings
@@ -19,9 +19,11 @@ class LoadWindow(dg.Config):
 def source_table_asset(spec: ModelSpec) -> dg.AssetsDefinition:
     """The asset that loads `spec.source.load` into `spec.source.table`."""
 
-    @dg.asset(
-        **stage_arguments(spec, group="extract", kinds={"postgres", "csv"}),
-        code_version=code_version("mojoline/features"),
+    @stage_asset(
+        spec,
+        group="extract",
+        kinds={"postgres", "csv"},
+        code=code_version("mojoline/features"),
         description=(
             f"The table `{spec.source.table}`, loaded from the files of the model spec in one transaction. "
             "Loading the same files up to the same moment again changes nothing."

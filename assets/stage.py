@@ -1,6 +1,6 @@
 """What the assets of every stage share: key, owner, errors, and how dates in run config are read."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -23,25 +23,41 @@ class Window(dg.Config):
     until: str | None = Field(default=None, description="event times before this one, ISO 8601; empty: all")
 
 
-def stage_arguments(
-    spec: ModelSpec, *, group: str, kinds: set[str], reads: Sequence[str] = ()
-) -> dict[str, Any]:
-    """Arguments of `dg.asset` for a stage of `spec`.
+def stage_asset(
+    spec: ModelSpec,
+    *,
+    group: str,
+    kinds: set[str],
+    description: str,
+    code: str,
+    reads: Sequence[str] = (),
+    after: Sequence[str] = (),
+    pool: str | None = None,
+) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
+    """`dg.asset` for a stage of `spec`: the function's name under the key prefix of the model's name.
 
     Args:
-        spec: the model; its name is the key prefix.
+        spec: the model.
         group: the group in the UI.
         kinds: what the stage works with, for the icons in the UI; at most three.
-        reads: the stages of the same model whose records the function takes, named as its arguments.
+        description: for the person who reads the UI.
+        code: the code version.
+        reads: stages of the same model whose records the function takes, named as its arguments.
+        after: stages of the same model that come first without handing over a record.
+        pool: of the assets in one pool, only one is made at a time.
     """
-    return {
-        "ins": {stage: dg.AssetIn(key=asset_key(spec, stage)) for stage in reads},
-        "key_prefix": [spec.name],
-        "group_name": group,
-        "kinds": kinds,
-        "owners": OWNERS,
-        "io_manager_key": RECORD_IO,
-    }
+    return dg.asset(
+        key_prefix=[spec.name],
+        ins={stage: dg.AssetIn(key=asset_key(spec, stage)) for stage in reads},
+        deps=[asset_key(spec, stage) for stage in after],
+        group_name=group,
+        kinds=kinds,
+        owners=OWNERS,
+        description=description,
+        code_version=code,
+        pool=pool,
+        io_manager_key=RECORD_IO,
+    )
 
 
 def asset_key(spec: ModelSpec, stage: str) -> dg.AssetKey:

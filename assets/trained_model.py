@@ -7,7 +7,7 @@ from pydantic import Field
 
 from assets.code_version import code_version
 from assets.plots import Metadata, table
-from assets.stage import H2O_POOL, shown_errors, spec_part, stage_arguments
+from assets.stage import H2O_POOL, shown_errors, spec_part, stage_asset
 from mojoline.features.snapshot import Snapshot
 from mojoline.model_spec import ModelSpec
 from mojoline.settings import Settings, load_settings
@@ -28,10 +28,13 @@ def trained_model_asset(spec: ModelSpec) -> dg.AssetsDefinition:
     families = ", ".join(spec.automl.families)
     code = code_version("mojoline/training", "mojoline/runtime", distributions=("h2o", "mojo-scorer"))
 
-    @dg.asset(
-        **stage_arguments(spec, group="train", kinds={"h2o"}, reads=["snapshot", "reduction"]),
+    @stage_asset(
+        spec,
+        group="train",
+        kinds={"h2o"},
+        reads=["snapshot", "reduction"],
         pool=H2O_POOL,
-        code_version=code,
+        code=code,
         description=(
             f"H2O AutoML over {families} (depth <= {spec.automl.max_depth}, trees <= {spec.automl.ntrees}). "
             "Every candidate's MOJO is scored by the serving runtime; the best one inside the serving budget "
