@@ -20,7 +20,7 @@ TINY_MODELS = Path(__file__).parent / "tiny_models"
 CATEGORICAL = {"carrier", "origin"}
 
 
-def tiny_facts(which: str, **changes) -> ManifestFacts:
+def tiny_facts(which: str, **changes: object) -> ManifestFacts:
     """The manifest facts of `first`, `second` (two versions of one binary model) or `regression`."""
     known = json.loads((TINY_MODELS / which / "facts.json").read_text(encoding="utf-8"))
     golden = GoldenRows.read(TINY_MODELS / which / GOLDEN)
