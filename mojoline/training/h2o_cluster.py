@@ -5,8 +5,9 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -89,7 +90,8 @@ def _connected(url: str, login: tuple[str, str] | None, jvm: Jvm | None) -> Iter
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about proxies in the environment, which loopback never uses
-            h2o.connect(url=url, auth=login, verbose=False, strict_version_check=True)
+            with redirect_stdout(StringIO()):  # "there may be a newer version": there is, see versions.env
+                h2o.connect(url=url, auth=login, verbose=False, strict_version_check=True)
         h2o.no_progress()
     except H2OError as error:
         raise ClusterError(f"no H2O cluster answers at {url}: {error}") from error
