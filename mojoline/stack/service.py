@@ -211,5 +211,8 @@ def _failure(service: Service, paths: StackPaths, offset: int, problem: str) -> 
     log = _log_file(paths, service.name)
     with log.open("rb") as content:
         content.seek(offset)
-        lines = content.read()[-4000:].decode(errors="replace").strip().splitlines()[-8:]
-    return f"{service.name} {problem}. The end of {log}:\n" + "\n".join(lines or ["(empty)"])
+        lines = content.read()[-8000:].decode(errors="replace").splitlines()
+    told = [
+        line for line in lines if line.strip() and not line[0].isspace()
+    ]  # without the frames of a traceback
+    return f"{service.name} {problem}. The end of {log}:\n" + "\n".join(told[-4:] or ["(empty)"])

@@ -1,0 +1,117 @@
+"""Dagster on the local stack, by GraphQL: runs, their events, and a code server killed in the middle."""
+
+import os
+import shutil
+import signal
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from mojoline.settings import load_settings
+from mojoline.stack import dagster_services
+from mojoline.stack.dagster_client import DagsterClient, RunFailedError
+from mojoline.stack.errors import StackError
+from mojoline.stack.local_stack import DAGSTER_SERVICES, down, status, up
+from mojoline.stack.ports import find_free_port
+from mojoline.stack.process_record import belongs_to
+
+ONLY = ("postgres", *DAGSTER_SERVICES)
+DEFINITIONS = Path(__file__).parents[1] / "data" / "stack_definitions"
+
+
+@pytest.fixture(scope="module")
+def settings():
+    home = Path(tempfile.mkdtemp(prefix="mojoline-"))
+    with pytest.MonkeyPatch.context() as patch:
+        for key in list(os.environ):
+            if key.startswith("MOJOLINE_") or key in {"DATABASE_URL", "REDIS_URL", "DAGSTER_HOME"}:
+                patch.delenv(key)
+        patch.setenv("PYTHONPATH", str(DEFINITIONS))
+        patch.setattr(dagster_services, "MODULE", "stack_definitions")
+        made = load_settings(home=home, ports={"dagster": find_free_port()})
+        up(made, only=ONLY)
+        yield made
+        down(made)
+        left = [process.pid for process in psutil.process_iter() if belongs_to(process, home)]
+        shutil.rmtree(home, ignore_errors=True)
+        assert left == []
+
+
+@pytest.fixture
+def client(settings):
+    with DagsterClient(dagster_services.dagster_url(settings.ports.dagster)) as made:
+        yield made
+
+
+def config(**values: object) -> dict[str, object]:
+    return {"ops": {"probe__measured": {"config": values}}}
+
+
+def test_a_run_is_followed_to_its_end_and_leaves_its_figures(client):
+    assert "probe_job" in client.jobs()
+    run_id = client.launch("probe_job", config(seconds=0.1), {"asked": "by a test"})
+    events = []
+    client.wait(run_id, events.append, timeout=120)
+    assert client.status(run_id) == "SUCCESS"
+    kinds = [event.kind for event in events]
+    for kind in (
+        "STEP_START",
+        "ASSET_MATERIALIZATION",
+        "STEP_SUCCESS",
+        "ASSET_CHECK_EVALUATION",
+        "RUN_SUCCESS",
+    ):
+        assert kind in kinds
+    made = next(event for event in events if event.kind == "ASSET_MATERIALIZATION")
+    figures = {"rows": 2**40, "share": 0.5, "names": {"a": [1]}, "word": "x", "good": True}
+    assert (made.asset_key, made.step, made.metadata) == ("probe/measured", "probe__measured", figures)
+    check = next(event for event in events if event.kind == "ASSET_CHECK_EVALUATION")
+    assert check.metadata == {"looked_at": 3, "check": "holds", "passed": True}
+    latest = client.latest_materialization("probe/measured")
+    assert latest is not None
+    assert (latest.run_id, latest.metadata) == (run_id, figures)
+    assert client.materializations("probe/never") == {}
+
+
+def test_a_failure_is_told_with_its_step_and_reason(client):
+    run_id = client.launch("probe_job", config(fail=True))
+    with pytest.raises(RunFailedError, match=r"(?s)step probe__measured: .*the probe was asked to fail"):
+        client.wait(run_id, timeout=120)
+
+
+def test_what_dagster_refuses_is_told(client):
+    with pytest.raises(StackError, match="no job other; it has"):
+        client.launch("other")
+    with pytest.raises(StackError, match="bad"):
+        client.launch("probe_job", {"ops": {"bad": {}}})
+    with pytest.raises(StackError, match="does not know the run"):
+        client.status("00000000-0000-0000-0000-000000000000")
+    with (
+        DagsterClient(f"http://127.0.0.1:{find_free_port()}") as nobody,
+        pytest.raises(StackError, match="run `mojoline up`"),
+    ):
+        nobody.jobs()
+
+
+def test_a_run_that_lost_its_worker_does_not_block_its_model_for_ever(settings, client):
+    """Such a run held its model's place and the pool: every later run would wait for ever."""
+    lost = client.launch("probe_job", config(seconds=300))
+    deadline = time.monotonic() + 120
+    while not any(event.kind == "STEP_START" for event in client.events(lost)[0]):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    before = {one.name: one.pid for one in status(settings)}
+    code = psutil.Process(before["dagster-code"])
+    workers = code.children(recursive=True)
+    for process in (code, *workers):  # the worker must not live to report that it was stopped
+        process.send_signal(signal.SIGKILL)
+    up(settings, only=ONLY)
+    after = {one.name: one.pid for one in status(settings)}
+    assert after["dagster-webserver"] == before["dagster-webserver"]
+    assert after["dagster-code"] != before["dagster-code"]
+    assert not any(worker.is_running() for worker in workers)
+    assert client.status(lost) == "CANCELED"
+    client.wait(client.launch("probe_job", config()), timeout=120)
