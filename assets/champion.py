@@ -4,21 +4,21 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import dagster as dg
-from mojoline.runtime.evaluation import evaluate_version
-from mojoline.training.reduction import Reduction
-from mojoline.training.test_rows import TestRows, read_test_rows
 from pydantic import BaseModel, ConfigDict, Field
 
 from assets.code_version import code_version
 from assets.draft_proofs import require_proofs
 from assets.stage import shown_errors, stage_asset
+from assets.untouched_rows import read_untouched_rows
 from mojoline.features.snapshot import Snapshot
 from mojoline.model_spec import ModelSpec
 from mojoline.registry.filesystem_registry import FilesystemRegistry, open_registry
 from mojoline.registry.manifest import Manifest
 from mojoline.registry.promotion import Decision, decide_promotion
 from mojoline.registry.proofs import prove_version
+from mojoline.runtime.evaluation import LabelledRows, evaluate_version
 from mojoline.settings import load_settings
+from mojoline.training.reduction import Reduction
 
 Outcome = Literal["promoted", "promoted by override", "already champion", "not promoted"]
 
@@ -88,7 +88,7 @@ def champion_asset(spec: ModelSpec) -> dg.AssetsDefinition:
                 spec,
                 registry,
                 publication,
-                lambda: read_test_rows(spec, snapshot, reduction),
+                lambda: read_untouched_rows(spec, snapshot, reduction),
                 config.override_reason,
             )
             record = _write(registry, spec.name, record, by=f"dagster run {context.run_id}")
@@ -103,7 +103,7 @@ def _decide(
     spec: ModelSpec,
     registry: FilesystemRegistry,
     manifest: Manifest,
-    read: Callable[[], TestRows],
+    read: Callable[[], LabelledRows],
     override: str,
 ) -> ChampionRecord:
     """What should happen to the version of `manifest`; nothing is written."""

@@ -1,9 +1,7 @@
 """The package: reducer and model as one MOJO, with everything a server needs to check it."""
 
 import dagster as dg
-from mojoline.training.automl import TrainedModel
 from mojoline.training.package import Package, build_package
-from mojoline.training.reduction import Reduction
 
 from assets.code_version import code_version
 from assets.stage import shown_errors, spec_part, stage_asset
@@ -11,6 +9,8 @@ from mojoline.features.snapshot import Snapshot
 from mojoline.model_spec import ModelSpec
 from mojoline.settings import load_settings
 from mojoline.stage_cache import run_stage, stage_key
+from mojoline.training.automl import TrainedModel
+from mojoline.training.reduction import Reduction
 
 SHAPED_BY = ("name", "source", "target", "features", "budget", "drift")
 DRAFT = "draft"

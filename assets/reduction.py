@@ -1,7 +1,6 @@
 """The reduction: many numeric columns become few components that keep most of their variance."""
 
 import dagster as dg
-from mojoline.training.reduction import Reduction, fit_reduction
 
 from assets.code_version import code_version
 from assets.plots import Metadata, bar_plot, table
@@ -10,6 +9,7 @@ from mojoline.features.snapshot import Snapshot
 from mojoline.model_spec import ModelSpec
 from mojoline.settings import load_settings
 from mojoline.stage_cache import run_stage, stage_key
+from mojoline.training.reduction import Reduction, fit_reduction
 
 SHAPED_BY = ("source", "target", "features", "reduction")
 

@@ -1,8 +1,6 @@
 """The trained model: the best candidate that answers inside the serving budget."""
 
 import dagster as dg
-from mojoline.training.automl import TrainedModel, train_model
-from mojoline.training.reduction import Reduction
 from pydantic import Field
 
 from assets.code_version import code_version
@@ -12,6 +10,8 @@ from mojoline.features.snapshot import Snapshot
 from mojoline.model_spec import ModelSpec
 from mojoline.settings import Settings, load_settings
 from mojoline.stage_cache import run_stage, stage_key
+from mojoline.training.automl import TrainedModel, train_model
+from mojoline.training.reduction import Reduction
 
 SHAPED_BY = ("target", "automl", "budget")
 
