@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <filesystem>
 
+#include "docs.hpp"
 #include "model.hpp"
 #include "record_matrix.hpp"
 
@@ -49,7 +50,8 @@ class PyModel {
 
   Matrix score(const Input& rows) const {
     if (rows.shape(1) != model_->n_features()) {
-      throw RowError("matrix has " + std::to_string(rows.shape(1)) + " columns, the model wants " + std::to_string(model_->n_features()));
+      throw RowError("matrix has " + std::to_string(rows.shape(1)) + " columns, the model wants " +
+                     std::to_string(model_->n_features()));
     }
     std::vector<double> out(rows.shape(0) * model_->n_outputs());
     {
@@ -73,7 +75,8 @@ class PyModel {
     if (model_->info().is_classifier()) result["predict"] = name_labels(labels);
     for (std::size_t k = 0; k < width; ++k) {
       nb::str name(model_->output_names()[k].c_str());
-      if (result.contains(name)) throw RowError("output name '" + model_->output_names()[k] + "' is not unique: use score()");
+      if (result.contains(name))
+        throw RowError("output name '" + model_->output_names()[k] + "' is not unique: use score()");
       result[name] = output_column(out, k, rows, width);
     }
     return result;
@@ -116,7 +119,8 @@ class PyModel {
     return names;
   }
 
-  static Column output_column(const std::vector<double>& out, std::size_t k, std::size_t rows, std::size_t width) {
+  static Column output_column(const std::vector<double>& out, std::size_t k, std::size_t rows,
+                              std::size_t width) {
     std::vector<double> column(rows);
     for (std::size_t i = 0; i < rows; ++i) column[i] = out[i * width + k];
     double* data = column.data();
@@ -145,6 +149,7 @@ PyModel load(const std::filesystem::path& path) {
 
 NB_MODULE(_core, m) {
   using mojo::PyModel;
+  namespace docs = mojo::docs;
 
   m.doc() = "Scores H2O-3 MOJO files natively.";
 
@@ -154,63 +159,46 @@ NB_MODULE(_core, m) {
   nb::exception<mojo::RowError>(m, "RowError", error.ptr());
 
   nb::class_<PyModel>(m, "Model", "A loaded MOJO. Immutable; may be used from several threads.")
-      .def_prop_ro("algorithm", [](const PyModel& self) { return self.model().algorithm(); },
-                   "'gbm', 'xgboost', 'glm', 'pca' or 'pipeline'.")
-      .def_prop_ro("main_algorithm", [](const PyModel& self) { return self.model().main_algorithm(); },
-                   "The algorithm of a pipeline's main model; otherwise the same as algorithm.")
-      .def_prop_ro("category", [](const PyModel& self) { return self.model().info().category; },
-                   "H2O's category: 'Binomial', 'Multinomial', 'Ordinal', 'Regression' or 'DimReduction'.")
-      .def_prop_ro("feature_names", &PyModel::feature_names, "Input columns, in the order of score()'s matrix.")
-      .def_prop_ro("domains", &PyModel::domains, "Levels of each categorical input column; a new dict each time.")
-      .def_prop_ro("output_names", [](const PyModel& self) { return self.model().output_names(); },
-                   "Names of score()'s columns: class labels, ['predict'] or ['PC1', ...].")
-      .def_prop_ro("response_domain", &PyModel::response_domain, "Class labels, or None where the target is no level.")
-      .def_prop_ro("default_threshold", [](const PyModel& self) { return self.model().info().default_threshold; },
-                   "Probability of the second class from which predict() names it.")
-      .def_prop_ro("h2o_version", [](const PyModel& self) { return self.model().info().h2o_version; }, "The H2O that wrote the file.")
-      .def_prop_ro("mojo_version", [](const PyModel& self) { return self.model().info().mojo_version; }, "Version of the algorithm's format.")
-      .def_prop_ro("uuid", [](const PyModel& self) { return self.model().info().uuid; }, "H2O's checksum of the model.")
-      .def_prop_ro("nbytes", [](const PyModel& self) { return self.model().nbytes(); }, "Bytes held in memory.")
+      .def_prop_ro(
+          "algorithm", [](const PyModel& self) { return self.model().algorithm(); },
+          "'gbm', 'xgboost', 'glm', 'pca' or 'pipeline'.")
+      .def_prop_ro(
+          "main_algorithm", [](const PyModel& self) { return self.model().main_algorithm(); },
+          "The algorithm of a pipeline's main model; otherwise the same as algorithm.")
+      .def_prop_ro(
+          "category", [](const PyModel& self) { return self.model().info().category; },
+          "'Binomial', 'Multinomial', 'Ordinal', 'Regression' or 'DimReduction'.")
+      .def_prop_ro("feature_names", &PyModel::feature_names,
+                   "Input columns, in the order of score()'s matrix; a new list each time.")
+      .def_prop_ro("domains", &PyModel::domains,
+                   "Levels of each categorical input column; a new dict each time.")
+      .def_prop_ro(
+          "output_names", [](const PyModel& self) { return self.model().output_names(); },
+          "Names of score()'s columns: class labels, ['predict'] or ['PC1', ...].")
+      .def_prop_ro("response_domain", &PyModel::response_domain,
+                   "Class labels, or None where the target is no level.")
+      .def_prop_ro(
+          "default_threshold", [](const PyModel& self) { return self.model().info().default_threshold; },
+          "Probability of the second class from which predict() names it.")
+      .def_prop_ro(
+          "h2o_version", [](const PyModel& self) { return self.model().info().h2o_version; },
+          "The H2O that wrote the file.")
+      .def_prop_ro(
+          "mojo_version", [](const PyModel& self) { return self.model().info().mojo_version; },
+          "Version of the algorithm's format.")
+      .def_prop_ro(
+          "uuid", [](const PyModel& self) { return self.model().info().uuid; },
+          "H2O's checksum of the model.")
+      .def_prop_ro(
+          "nbytes", [](const PyModel& self) { return self.model().nbytes(); }, "Bytes held in memory.")
       .def("matrix", &PyModel::matrix, "data"_a, nb::kw_only(), "unseen"_a = "na",
-           nb::sig("def matrix(self, data: Records, *, unseen: Literal['na', 'error'] = 'na') -> NDArray[numpy.float64]"),
-           "Turn records into the matrix that score() takes.\n\n"
-           "Args:\n"
-           "    data: A list of n dicts (rows), or a dict of n-long columns (lists or arrays). Unknown names are ignored; None, NaN\n"
-           "        and absent names are missing values. Levels are text; numbers may be text as Java writes it.\n"
-           "    unseen: What a level that training did not see becomes: 'na' a missing value, 'error' a RowError.\n\n"
-           "Returns:\n"
-           "    float64[n, k], columns as in feature_names, level indices in categorical columns, NaN for missing.\n\n"
-           "Raises:\n"
-           "    RowError: A value does not fit its column; the message names row and column.")
-      .def("score", &PyModel::score, "rows"_a.noconvert(),
-           nb::sig("def score(self, rows: NDArray[numpy.float64]) -> NDArray[numpy.float64]"),
-           "Score a matrix; the GIL is released meanwhile.\n\n"
-           "Args:\n"
-           "    rows: float64[n, k], C-contiguous, as matrix() makes it. Nothing is converted: another type is a TypeError.\n\n"
-           "Returns:\n"
-           "    float64[n, m], one column per output name: probabilities, the prediction, or the components.\n\n"
-           "Raises:\n"
-           "    RowError: The width is wrong, or the model refuses a row (a GLM that was trained to fill no gaps).")
+           nb::sig("def matrix(self, data: Records, *, unseen: Unseen = 'na') -> Matrix"), docs::matrix)
+      .def("score", &PyModel::score, "rows"_a.noconvert(), nb::sig("def score(self, rows: Matrix) -> Matrix"),
+           docs::score)
       .def("predict", &PyModel::predict, "data"_a, nb::kw_only(), "unseen"_a = "na",
-           nb::sig("def predict(self, data: Records, *, unseen: Literal['na', 'error'] = 'na') -> dict[str, list[str] | NDArray[numpy.float64]]"),
-           "Score records and name the classes.\n\n"
-           "Args:\n"
-           "    data: As for matrix().\n"
-           "    unseen: As for matrix().\n\n"
-           "Returns:\n"
-           "    Under 'predict' n class labels, chosen as h2o-genmodel does (default_threshold for two classes), or n values;\n"
-           "    then one float64[n] per further output name.\n\n"
-           "Raises:\n"
-           "    RowError: As for matrix() and score().");
+           nb::sig("def predict(self, data: Records, *, unseen: Unseen = 'na') -> Predictions"),
+           docs::predict);
 
   m.def("load", &mojo::load, "path"_a, nb::sig("def load(path: str | os.PathLike[str]) -> Model"),
-        "Load a MOJO file; the GIL is released meanwhile.\n\n"
-        "Args:\n"
-        "    path: A MOJO zip. It must not be cut short while it is read: publish files by rename.\n\n"
-        "Returns:\n"
-        "    The model, independent of the file.\n\n"
-        "Raises:\n"
-        "    FormatError: The file is damaged or no MOJO.\n"
-        "    UnsupportedError: The file holds something this scorer does not know, named in the message.\n"
-        "    OSError: The file cannot be opened.");
+        docs::load);
 }

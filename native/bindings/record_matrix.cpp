@@ -46,9 +46,11 @@ nb::dict as_dict(nb::handle mapping) {
 // A list or tuple of the column's values; NumPy and pandas columns know how to become one.
 nb::object as_sequence(nb::handle column, std::string_view name) {
   nb::object values = nb::borrow(column);
-  if (!PyList_Check(values.ptr()) && !PyTuple_Check(values.ptr()) && nb::hasattr(values, "tolist")) values = values.attr("tolist")();
+  if (!PyList_Check(values.ptr()) && !PyTuple_Check(values.ptr()) && nb::hasattr(values, "tolist"))
+    values = values.attr("tolist")();
   if (!PyList_Check(values.ptr()) && !PyTuple_Check(values.ptr())) {
-    throw RowError("column '" + std::string(name) + "' is a " + name_type(column) + ": pass a list or a one-dimensional array");
+    throw RowError("column '" + std::string(name) + "' is a " + name_type(column) +
+                   ": pass a list or a one-dimensional array");
   }
   return values;
 }
@@ -69,7 +71,8 @@ RecordReader::RecordReader(const Model& model) {
     feature.categorical = info.domains[i].has_value();
     if (!feature.categorical) continue;
     const Domain& domain = *info.domains[i];
-    for (std::size_t level = 0; level < domain.size(); ++level) feature.levels[domain[level]] = static_cast<double>(level);
+    for (std::size_t level = 0; level < domain.size(); ++level)
+      feature.levels[domain[level]] = static_cast<double>(level);
   }
 }
 
@@ -88,7 +91,8 @@ std::vector<double> RecordReader::read_rows(nb::handle rows, bool unseen_is_erro
   for (std::size_t i = 0; i < count; ++i) {
     nb::object row = nb::steal(PySequence_GetItem(rows.ptr(), static_cast<Py_ssize_t>(i)));
     if (!row.is_valid()) throw nb::python_error();
-    if (!is_mapping(row)) throw RowError("row " + std::to_string(i) + " is a " + name_type(row) + ": pass a dict");
+    if (!is_mapping(row))
+      throw RowError("row " + std::to_string(i) + " is a " + name_type(row) + ": pass a dict");
     nb::dict record = as_dict(row);
     for (std::size_t k = 0; k < features_.size(); ++k) {
       const Feature& feature = features_[k];
@@ -111,10 +115,12 @@ std::vector<double> RecordReader::read_columns(nb::dict columns, bool unseen_is_
     std::string shown = nb::str(name).c_str();
     if (length < 0) {
       PyErr_Clear();
-      throw RowError("column '" + shown + "' is a " + name_type(column) + ": pass a list or array, or one row as [row]");
+      throw RowError("column '" + shown + "' is a " + name_type(column) +
+                     ": pass a list or array, or one row as [row]");
     }
     if (count && *count != static_cast<std::size_t>(length)) {
-      throw RowError("column '" + shown + "' has " + std::to_string(length) + " values, others have " + std::to_string(*count));
+      throw RowError("column '" + shown + "' has " + std::to_string(length) + " values, others have " +
+                     std::to_string(*count));
     }
     count = static_cast<std::size_t>(length);
   }
@@ -127,8 +133,8 @@ std::vector<double> RecordReader::read_columns(nb::dict columns, bool unseen_is_
   return out;
 }
 
-void RecordReader::read_column(const Feature& feature, std::size_t index, nb::handle column, std::vector<double>& out,
-                               bool unseen_is_error) const {
+void RecordReader::read_column(const Feature& feature, std::size_t index, nb::handle column,
+                               std::vector<double>& out, bool unseen_is_error) const {
   std::size_t width = features_.size();
   std::size_t rows = out.size() / width;
   Doubles doubles;
@@ -152,22 +158,26 @@ double RecordReader::convert(const Feature& feature, nb::handle value, Options o
     if (feature.categorical) return find_level(feature, text.value_or(std::string_view("\xff")), options);
     std::optional<double> number = text ? parse_java_double(*text) : std::nullopt;
     if (number) return *number;
-    throw RowError(place(options.row, feature.text) + "'" + std::string(text.value_or("?")) + "' is not a number");
+    throw RowError(place(options.row, feature.text) + "'" + std::string(text.value_or("?")) +
+                   "' is not a number");
   }
   double number = 0;
   if (PyFloat_CheckExact(value.ptr())) {
     number = PyFloat_AS_DOUBLE(value.ptr());
   } else {
-    // Text-like things become numbers through __float__ only if they are numbers; bytes and dates are refused.
+    // Text-like things become numbers through __float__ only if they are numbers; bytes and dates are
+    // refused.
     nb::object converted = nb::steal(PyNumber_Check(value.ptr()) ? PyNumber_Float(value.ptr()) : nullptr);
     if (!converted.is_valid()) {
       PyErr_Clear();
-      throw RowError(place(options.row, feature.text) + "a " + name_type(value) + (feature.categorical ? " is not a level" : " is not a number"));
+      throw RowError(place(options.row, feature.text) + "a " + name_type(value) +
+                     (feature.categorical ? " is not a level" : " is not a number"));
     }
     number = PyFloat_AsDouble(converted.ptr());
   }
   if (feature.categorical && !std::isnan(number)) {
-    throw RowError(place(options.row, feature.text) + "the column is categorical: pass the level as text, not a " + name_type(value));
+    throw RowError(place(options.row, feature.text) +
+                   "the column is categorical: pass the level as text, not a " + name_type(value));
   }
   return number;
 }
@@ -178,7 +188,8 @@ double RecordReader::find_level(const Feature& feature, std::string_view level, 
   found = feature.levels.find(std::string(feature.text) + "." + std::string(level));
   if (found != feature.levels.end()) return found->second;
   if (!options.unseen_is_error) return kMissing;
-  throw RowError(place(options.row, feature.text) + "level '" + std::string(level) + "' was not seen in training");
+  throw RowError(place(options.row, feature.text) + "level '" + std::string(level) +
+                 "' was not seen in training");
 }
 
 }  // namespace mojo

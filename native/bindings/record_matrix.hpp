@@ -37,7 +37,8 @@ class RecordReader {
 
   std::vector<double> read_rows(nanobind::handle rows, bool unseen_is_error) const;
   std::vector<double> read_columns(nanobind::dict columns, bool unseen_is_error) const;
-  void read_column(const Feature& feature, std::size_t index, nanobind::handle column, std::vector<double>& out, bool unseen_is_error) const;
+  void read_column(const Feature& feature, std::size_t index, nanobind::handle column,
+                   std::vector<double>& out, bool unseen_is_error) const;
   double convert(const Feature& feature, nanobind::handle value, Options options) const;
   double find_level(const Feature& feature, std::string_view level, Options options) const;
 

@@ -38,8 +38,9 @@ class ByteReader {
 
   Bytes take(std::uint64_t count) {
     if (count > left()) {
-      throw FormatError(std::string(what_) + ": ends early, " + std::to_string(count) + " bytes wanted at offset " +
-                        std::to_string(position_) + ", " + std::to_string(left()) + " left");
+      throw FormatError(std::string(what_) + ": ends early, " + std::to_string(count) +
+                        " bytes wanted at offset " + std::to_string(position_) + ", " +
+                        std::to_string(left()) + " left");
     }
     Bytes part = bytes_.subspan(position_, count);
     position_ += count;

@@ -9,8 +9,8 @@
 namespace mojo {
 namespace {
 
-double break_tie(std::span<const double> preds, std::span<const double> row, std::span<const double> priors, const std::vector<int>& ties,
-                 int count, std::size_t best) {
+double break_tie(std::span<const double> preds, std::span<const double> row, std::span<const double> priors,
+                 const std::vector<int>& ties, int count, std::size_t best) {
   std::int64_t hash = 0;
   for (double value : row) hash ^= std::bit_cast<std::int64_t>(value) >> 6;
   if (!priors.empty()) {
@@ -34,7 +34,8 @@ double break_tie(std::span<const double> preds, std::span<const double> row, std
 
 }  // namespace
 
-double choose_label(std::span<const double> preds, std::span<const double> row, std::span<const double> priors, double threshold) {
+double choose_label(std::span<const double> preds, std::span<const double> row,
+                    std::span<const double> priors, double threshold) {
   if (preds.size() == 3) return preds[2] >= threshold ? 1 : 0;
   std::size_t best = 1;
   int count = 0;
@@ -53,7 +54,8 @@ double choose_label(std::span<const double> preds, std::span<const double> row, 
   return count == 0 ? static_cast<double>(best - 1) : break_tie(preds, row, priors, ties, count, best);
 }
 
-void correct_balance(std::span<double> preds, std::span<const double> priors, std::span<const double> trained) {
+void correct_balance(std::span<double> preds, std::span<const double> priors,
+                     std::span<const double> trained) {
   double sum = 0;
   for (std::size_t c = 1; c < preds.size(); ++c) {
     if (priors[c - 1] != 0 && trained[c - 1] != 0) preds[c] *= priors[c - 1] / trained[c - 1];

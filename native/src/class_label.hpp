@@ -6,9 +6,11 @@
 namespace mojo {
 
 // `preds` is [label, probabilities...]; returns the label index.
-double choose_label(std::span<const double> preds, std::span<const double> row, std::span<const double> priors, double threshold);
+double choose_label(std::span<const double> preds, std::span<const double> row,
+                    std::span<const double> priors, double threshold);
 
 // Scales the probabilities from the class shares of balanced training back to the true ones.
-void correct_balance(std::span<double> preds, std::span<const double> priors, std::span<const double> trained);
+void correct_balance(std::span<double> preds, std::span<const double> priors,
+                     std::span<const double> trained);
 
 }  // namespace mojo

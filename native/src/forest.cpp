@@ -15,9 +15,7 @@ float Forest::leaf_of(std::uint32_t root, const double* row) const {
     bool missing = std::isnan(value);
     bool right = false;
     switch (node.kind) {
-      case Node::number:
-        right = value >= static_cast<double>(node.value);
-        break;
+      case Node::number: right = value >= static_cast<double>(node.value); break;
       case Node::number_of_level:
         missing = missing || to_int(value) >= level_counts[node.column];
         right = value >= static_cast<double>(node.value);

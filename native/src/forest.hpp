@@ -8,11 +8,11 @@ namespace mojo {
 
 struct Node {
   enum Kind : std::uint8_t {
-    leaf,            // `value` is the prediction
-    number,          // right when the value is >= `value`
-    number_of_level, // the same on a categorical column: a level outside the domain counts as missing
-    level_set,       // right when the level is in set `set`; a level outside its range counts as missing
-    missing_only,    // right when missing, left otherwise
+    leaf,             // `value` is the prediction
+    number,           // right when the value is >= `value`
+    number_of_level,  // the same on a categorical column: a level outside the domain counts as missing
+    level_set,        // right when the level is in set `set`; a level outside its range counts as missing
+    missing_only,     // right when missing, left otherwise
   };
 
   union {

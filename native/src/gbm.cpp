@@ -19,15 +19,19 @@ enum class Family { binary, multinomial, plain };
 Family parse_family(const std::string& distribution, std::size_t classes) {
   for (const char* name : {"bernoulli", "quasibinomial", "modified_huber"}) {
     if (distribution == name) {
-      if (classes != 2) throw FormatError("model.ini: distribution " + distribution + " with " + std::to_string(classes) + " classes");
+      if (classes != 2)
+        throw FormatError("model.ini: distribution " + distribution + " with " + std::to_string(classes) +
+                          " classes");
       return Family::binary;
     }
   }
   if (distribution == "multinomial" && classes >= 2) return Family::multinomial;
-  for (const char* name : {"gaussian", "poisson", "gamma", "tweedie", "huber", "laplace", "quantile", "custom"}) {
+  for (const char* name :
+       {"gaussian", "poisson", "gamma", "tweedie", "huber", "laplace", "quantile", "custom"}) {
     if (distribution == name && classes == 1) return Family::plain;
   }
-  throw UnsupportedError("GBM with distribution " + distribution + " and " + std::to_string(classes) + " classes is not supported");
+  throw UnsupportedError("GBM with distribution " + distribution + " and " + std::to_string(classes) +
+                         " classes is not supported");
 }
 
 class Gbm final : public Scorer {
@@ -37,7 +41,8 @@ class Gbm final : public Scorer {
 
   std::size_t nbytes() const override {
     std::size_t bytes = forest.nbytes();
-    for (const std::vector<std::uint32_t>& of_class : roots) bytes += of_class.capacity() * sizeof(std::uint32_t);
+    for (const std::vector<std::uint32_t>& of_class : roots)
+      bytes += of_class.capacity() * sizeof(std::uint32_t);
     return bytes;
   }
 
@@ -110,15 +115,18 @@ void refuse_special_kinds(const ModelInfo& info) {
 }
 
 // Trees in the order of scoring: all groups of a class, then the next class.
-void read_trees(ZipArchive& archive, const std::string& prefix, const ModelInfo& info, const Limits& limits, Gbm& model) {
+void read_trees(ZipArchive& archive, const std::string& prefix, const ModelInfo& info, const Limits& limits,
+                Gbm& model) {
   std::size_t groups = info.values.count("n_trees", 0, limits.trees);
   std::int64_t most = model.family == Family::multinomial ? static_cast<std::int64_t>(info.n_classes) : 1;
-  std::size_t per_group = info.values.find("n_trees_per_class") ? info.values.count("n_trees_per_class", 1, most) : most;
+  std::size_t per_group =
+      info.values.find("n_trees_per_class") ? info.values.count("n_trees_per_class", 1, most) : most;
   if (groups * per_group > static_cast<std::size_t>(limits.trees)) {
-    throw FormatError("model.ini: " + std::to_string(groups) + " times " + std::to_string(per_group) + " trees, the limit is " +
-                      std::to_string(limits.trees));
+    throw FormatError("model.ini: " + std::to_string(groups) + " times " + std::to_string(per_group) +
+                      " trees, the limit is " + std::to_string(limits.trees));
   }
-  if (per_group != 1 && per_group != info.n_classes) throw FormatError("model.ini: n_trees_per_class is neither 1 nor n_classes");
+  if (per_group != 1 && per_group != info.n_classes)
+    throw FormatError("model.ini: n_trees_per_class is neither 1 nor n_classes");
   std::vector<bool> seen(groups);
   std::vector<std::uint8_t> bytes;
   model.roots.resize(per_group);
@@ -141,7 +149,8 @@ void read_trees(ZipArchive& archive, const std::string& prefix, const ModelInfo&
 
 }  // namespace
 
-std::unique_ptr<Scorer> read_gbm(ZipArchive& archive, const std::string& prefix, const ModelInfo& info, const Limits& limits) {
+std::unique_ptr<Scorer> read_gbm(ZipArchive& archive, const std::string& prefix, const ModelInfo& info,
+                                 const Limits& limits) {
   refuse_special_kinds(info);
   auto model = std::make_unique<Gbm>();
   std::string distribution = info.values.text("distribution");

@@ -9,6 +9,7 @@
 namespace mojo {
 
 // Throws FormatError, UnsupportedError.
-std::unique_ptr<Scorer> read_gbm(ZipArchive& archive, const std::string& prefix, const ModelInfo& info, const Limits& limits);
+std::unique_ptr<Scorer> read_gbm(ZipArchive& archive, const std::string& prefix, const ModelInfo& info,
+                                 const Limits& limits);
 
 }  // namespace mojo

@@ -49,16 +49,16 @@ GlmLink parse_glm_link(const std::string& link) {
 class Glm final : public Scorer {
  public:
   std::size_t width() const override { return kind == Kind::plain ? 1 : classes + 1; }
-  std::size_t nbytes() const override { return (beta.capacity() + modes.capacity() + means.capacity()) * sizeof(double); }
+  std::size_t nbytes() const override {
+    return (beta.capacity() + modes.capacity() + means.capacity()) * sizeof(double);
+  }
   void prepare(Scratch& scratch) const override { scratch.doubles.resize(categories + numbers); }
 
   void score(const double* row, double* preds, Scratch& scratch) const override {
     double* filled = scratch.doubles.data();
     impute(row, filled);
     switch (kind) {
-      case Kind::plain:
-        preds[0] = mean_of(link, eta_of(0, filled), tweedie_power);
-        break;
+      case Kind::plain: preds[0] = mean_of(link, eta_of(0, filled), tweedie_power); break;
       case Kind::binary: {
         double mean = mean_of(link, eta_of(0, filled), tweedie_power);
         preds[0] = mean >= threshold ? 1 : 0;
@@ -66,11 +66,8 @@ class Glm final : public Scorer {
         preds[2] = mean;
         break;
       }
-      case Kind::multinomial:
-        score_multinomial(filled, preds);
-        break;
-      case Kind::ordinal:
-        score_ordinal(filled, preds);
+      case Kind::multinomial: score_multinomial(filled, preds); break;
+      case Kind::ordinal: score_ordinal(filled, preds);
     }
   }
 
@@ -108,7 +105,8 @@ class Glm final : public Scorer {
       if (!all_levels && value == 0) continue;  // the first level is the base
       std::int64_t level = std::int64_t{to_int(value)} - (all_levels ? 0 : 1);
       if (static_cast<double>(level) != value - (all_levels ? 0 : 1) || level < 0) {
-        throw RowError("categorical column " + std::to_string(i) + " holds " + (std::isnan(value) ? "a missing value" : std::to_string(value)) +
+        throw RowError("categorical column " + std::to_string(i) + " holds " +
+                       (std::isnan(value) ? "a missing value" : std::to_string(value)) +
                        ", and the model fills no gaps");
       }
       if (level < offsets[i + 1] - offsets[i]) eta += coefficients[offsets[i] + level];
@@ -162,16 +160,19 @@ void read_shape(const InfoValues& values, std::size_t features, Glm& model) {
   auto most = static_cast<std::int64_t>(features);
   model.categories = values.count("cats", 0, most);
   model.numbers = values.count("nums", 0, most);
-  if (model.categories + model.numbers != features) throw FormatError("model.ini: cats and nums do not add up to n_features");
+  if (model.categories + model.numbers != features)
+    throw FormatError("model.ini: cats and nums do not add up to n_features");
   model.all_levels = values.flag("use_all_factor_levels", false);
   model.offsets = values.integers("cat_offsets");
   if (model.offsets.empty()) model.offsets = {0};
-  if (model.offsets.size() != model.categories + 1) throw FormatError("model.ini: cat_offsets does not have cats + 1 entries");
+  if (model.offsets.size() != model.categories + 1)
+    throw FormatError("model.ini: cat_offsets does not have cats + 1 entries");
   check_level_blocks("cat_offsets", model.offsets);
   model.imputes = values.flag("mean_imputation", false);
   if (model.imputes) {
     model.means = values.numbers("num_means", model.numbers);
-    for (std::int64_t mode : values.integers("cat_modes", model.categories)) model.modes.push_back(static_cast<double>(mode));
+    for (std::int64_t mode : values.integers("cat_modes", model.categories))
+      model.modes.push_back(static_cast<double>(mode));
   }
 }
 
@@ -190,8 +191,12 @@ std::unique_ptr<Scorer> read_glm(const ModelInfo& info) {
     model->link = parse_glm_link(values.text("link"));
     if (model->link == GlmLink::tweedie) model->tweedie_power = values.number("tweedie_link_power");
   }
-  std::size_t wanted = model->kind == Kind::plain ? 1 : model->kind == Kind::binary ? 2 : std::max<std::size_t>(info.n_classes, 2);
-  if (info.n_classes != wanted) throw FormatError("model.ini: GLM family " + values.text("family") + " with " + std::to_string(info.n_classes) + " classes");
+  std::size_t wanted = model->kind == Kind::plain    ? 1
+                       : model->kind == Kind::binary ? 2
+                                                     : std::max<std::size_t>(info.n_classes, 2);
+  if (info.n_classes != wanted)
+    throw FormatError("model.ini: GLM family " + values.text("family") + " with " +
+                      std::to_string(info.n_classes) + " classes");
   model->per_class = model->offsets.back() + model->numbers + 1;
   model->beta = values.numbers("beta", model->per_class * (blocks ? info.n_classes : 1));
   return model;

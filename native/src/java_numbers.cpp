@@ -22,7 +22,8 @@ std::optional<double> parse_digits(std::string_view text, bool hexadecimal) {
   double value = 0;
   auto format = hexadecimal ? std::chars_format::hex : std::chars_format::general;
   auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value, format);
-  if (code == std::errc::result_out_of_range) return parse_extreme((hexadecimal ? "0x" : "") + std::string(text));
+  if (code == std::errc::result_out_of_range)
+    return parse_extreme((hexadecimal ? "0x" : "") + std::string(text));
   if (code != std::errc() || end != text.data() + text.size()) return std::nullopt;
   return value;
 }
@@ -33,9 +34,12 @@ bool is_java_float(std::string_view text, bool hexadecimal) {
   int digits = 0;
   int points = 0;
   for (; at < text.size(); ++at) {
-    if (hexadecimal ? is_hex_digit(text[at]) : is_digit(text[at])) ++digits;
-    else if (text[at] == '.' && points == 0) ++points;
-    else break;
+    if (hexadecimal ? is_hex_digit(text[at]) : is_digit(text[at]))
+      ++digits;
+    else if (text[at] == '.' && points == 0)
+      ++points;
+    else
+      break;
   }
   if (digits == 0) return false;
   if (at == text.size()) return !hexadecimal;

@@ -32,7 +32,8 @@ T java_max(T a, T b) {
   return a > b ? a : b;
 }
 
-// Double.parseDouble after String.trim: decimal and hexadecimal floats, NaN, Infinity, suffix d or f; nothing for other text.
+// Double.parseDouble after String.trim: decimal and hexadecimal floats, NaN, Infinity, suffix d or f; nothing
+// for other text.
 std::optional<double> parse_java_double(std::string_view text);
 
 // Correctly rounded; no blanks, sign only '-'. Overflow gives an infinity. Nothing for other text.
@@ -40,7 +41,8 @@ std::optional<double> parse_decimal(std::string_view text);
 
 class JavaRandom {
  public:
-  explicit JavaRandom(std::int64_t seed) : state_((static_cast<std::uint64_t>(seed) ^ 0x5DEECE66DU) & kMask) {}
+  explicit JavaRandom(std::int64_t seed)
+      : state_((static_cast<std::uint64_t>(seed) ^ 0x5DEECE66DU) & kMask) {}
 
   double next_double() {
     std::uint64_t high = next(26);

@@ -14,8 +14,10 @@ namespace mojo {
 inline void check_level_blocks(const std::string& key, const std::vector<std::int64_t>& offsets) {
   std::int64_t last = 0;
   for (std::size_t i = 0; i < offsets.size(); ++i) {
-    if (offsets[i] < last || (i == 0 && offsets[i] != 0) || offsets[i] > std::numeric_limits<std::int32_t>::max()) {
-      throw FormatError("model.ini: " + key + " does not ascend from 0: entry " + std::to_string(i) + " is " + std::to_string(offsets[i]));
+    if (offsets[i] < last || (i == 0 && offsets[i] != 0) ||
+        offsets[i] > std::numeric_limits<std::int32_t>::max()) {
+      throw FormatError("model.ini: " + key + " does not ascend from 0: entry " + std::to_string(i) + " is " +
+                        std::to_string(offsets[i]));
     }
     last = offsets[i];
   }

@@ -48,13 +48,17 @@ void refuse_offset(const ModelInfo& info) {
 
 }  // namespace
 
-Model::Model(ModelInfo info, std::string algorithm, std::string main_algorithm, std::unique_ptr<Scorer> scorer)
-    : info_(std::move(info)), algorithm_(std::move(algorithm)), main_algorithm_(std::move(main_algorithm)), scorer_(std::move(scorer)) {
+Model::Model(ModelInfo info, std::string algorithm, std::string main_algorithm,
+             std::unique_ptr<Scorer> scorer)
+    : info_(std::move(info)),
+      algorithm_(std::move(algorithm)),
+      main_algorithm_(std::move(main_algorithm)),
+      scorer_(std::move(scorer)) {
   output_names_ = name_outputs(info_, scorer_->width());
   std::size_t wanted = output_names_.size() + (info_.is_classifier() ? 1 : 0);
   if (scorer_->width() != wanted) {
-    throw FormatError("model.ini: category " + info_.category + " wants " + std::to_string(wanted) + " values, the model gives " +
-                      std::to_string(scorer_->width()));
+    throw FormatError("model.ini: category " + info_.category + " wants " + std::to_string(wanted) +
+                      " values, the model gives " + std::to_string(scorer_->width()));
   }
   nbytes_ = scorer_->nbytes() + text_bytes(info_);
 }
@@ -77,8 +81,10 @@ void Model::score(std::span<const double> rows, std::span<double> out, std::int3
   }
 }
 
-std::unique_ptr<Model> read_model(ZipArchive& archive, const std::string& prefix, const Limits& limits, int depth) {
-  if (depth > limits.nesting) throw FormatError("models nested deeper than " + std::to_string(limits.nesting));
+std::unique_ptr<Model> read_model(ZipArchive& archive, const std::string& prefix, const Limits& limits,
+                                  int depth) {
+  if (depth > limits.nesting)
+    throw FormatError("models nested deeper than " + std::to_string(limits.nesting));
   ModelInfo info = read_model_info(archive, prefix, limits);
   refuse_offset(info);
   const std::string& name = info.algorithm;
@@ -95,9 +101,11 @@ std::unique_ptr<Model> read_model(ZipArchive& archive, const std::string& prefix
   if (name == "Principal Components Analysis") return finish("pca", read_pca(archive, prefix, info));
   if (name == "MOJO Pipeline") {
     Pipeline pipeline = read_pipeline(archive, prefix, info, limits, depth);
-    return std::make_unique<Model>(std::move(info), "pipeline", std::move(pipeline.main_algorithm), std::move(pipeline.scorer));
+    return std::make_unique<Model>(std::move(info), "pipeline", std::move(pipeline.main_algorithm),
+                                   std::move(pipeline.scorer));
   }
-  throw UnsupportedError("algorithm " + name + " is not supported (known: GBM, XGBoost, GLM, PCA and pipelines of these)");
+  throw UnsupportedError("algorithm " + name +
+                         " is not supported (known: GBM, XGBoost, GLM, PCA and pipelines of these)");
 }
 
 std::unique_ptr<Model> load_model(const std::string& path, const Limits& limits) {

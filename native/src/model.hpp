@@ -24,8 +24,8 @@ class Model {
   const Scorer& scorer() const { return *scorer_; }
   std::size_t nbytes() const { return nbytes_; }
 
-  // `rows` holds n_features values per row, `out` n_outputs. `labels`, where given, receives one class index per row.
-  // Safe from several threads. Throws RowError naming the row.
+  // `rows` holds n_features values per row, `out` n_outputs. `labels`, where given, receives one class index
+  // per row. Safe from several threads. Throws RowError naming the row.
   void score(std::span<const double> rows, std::span<double> out, std::int32_t* labels = nullptr) const;
 
  private:
@@ -38,7 +38,8 @@ class Model {
 };
 
 // Reads the model below `prefix` ("" for the archive's own). Throws FormatError, UnsupportedError.
-std::unique_ptr<Model> read_model(ZipArchive& archive, const std::string& prefix, const Limits& limits, int depth = 0);
+std::unique_ptr<Model> read_model(ZipArchive& archive, const std::string& prefix, const Limits& limits,
+                                  int depth = 0);
 
 // Throws also FileError.
 std::unique_ptr<Model> load_model(const std::string& path, const Limits& limits = {});

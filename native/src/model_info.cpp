@@ -24,9 +24,10 @@ DomainLine parse_domain_line(std::string_view line) {
   if (colon == line.npos) throw FormatError("model.ini: domain line without a colon: " + std::string(line));
   std::string_view rest = trim(line.substr(colon + 1));
   std::size_t blank = rest.find(' ');
-  if (blank == rest.npos) throw FormatError("model.ini: domain line without a file name: " + std::string(line));
-  return {parse_integer("domain column", trim(line.substr(0, colon))), parse_integer("domain levels", rest.substr(0, blank)),
-          std::string(trim(rest.substr(blank)))};
+  if (blank == rest.npos)
+    throw FormatError("model.ini: domain line without a file name: " + std::string(line));
+  return {parse_integer("domain column", trim(line.substr(0, colon))),
+          parse_integer("domain levels", rest.substr(0, blank)), std::string(trim(rest.substr(blank)))};
 }
 
 Sections parse_sections(std::string_view text) {
@@ -35,16 +36,24 @@ Sections parse_sections(std::string_view text) {
   for (std::string_view raw : split_lines(text)) {
     std::string_view line = trim(raw);
     if (line.empty() || line.front() == '#') continue;
-    if (line == "[info]") part = Part::info;
-    else if (line == "[columns]") part = Part::columns;
-    else if (line == "[domains]") part = Part::domains;
-    else if (part == Part::columns) sections.columns.emplace_back(line);
-    else if (part == Part::domains) sections.domains.push_back(parse_domain_line(line));
-    else if (part == Part::none) throw FormatError("model.ini does not start with a section: " + std::string(line.substr(0, 60)));
+    if (line == "[info]")
+      part = Part::info;
+    else if (line == "[columns]")
+      part = Part::columns;
+    else if (line == "[domains]")
+      part = Part::domains;
+    else if (part == Part::columns)
+      sections.columns.emplace_back(line);
+    else if (part == Part::domains)
+      sections.domains.push_back(parse_domain_line(line));
+    else if (part == Part::none)
+      throw FormatError("model.ini does not start with a section: " + std::string(line.substr(0, 60)));
     else {
       std::size_t equals = line.find('=');
-      if (equals == line.npos) throw FormatError("model.ini: line without '=': " + std::string(line.substr(0, 60)));
-      sections.info.set(std::string(trim(line.substr(0, equals))), std::string(trim(line.substr(equals + 1))));
+      if (equals == line.npos)
+        throw FormatError("model.ini: line without '=': " + std::string(line.substr(0, 60)));
+      sections.info.set(std::string(trim(line.substr(0, equals))),
+                        std::string(trim(line.substr(equals + 1))));
     }
   }
   return sections;
@@ -54,23 +63,28 @@ Domain read_domain(ZipArchive& archive, const std::string& name, std::int64_t le
   std::string text = archive.read_text(name);
   if (!is_utf8(text)) throw FormatError(name + " is not UTF-8");
   Domain domain;
-  for (std::string_view line : split_lines(text)) domain.push_back(escaped ? unescape(line) : std::string(line));
+  for (std::string_view line : split_lines(text))
+    domain.push_back(escaped ? unescape(line) : std::string(line));
   if (static_cast<std::int64_t>(domain.size()) != levels) {
-    throw FormatError(name + " has " + std::to_string(domain.size()) + " levels, model.ini says " + std::to_string(levels));
+    throw FormatError(name + " has " + std::to_string(domain.size()) + " levels, model.ini says " +
+                      std::to_string(levels));
   }
   return domain;
 }
 
-void read_domains(ModelInfo& info, const std::vector<DomainLine>& lines, ZipArchive& archive, const std::string& prefix) {
+void read_domains(ModelInfo& info, const std::vector<DomainLine>& lines, ZipArchive& archive,
+                  const std::string& prefix) {
   std::int64_t stated = info.values.count("n_domains", 0, static_cast<std::int64_t>(info.columns.size()));
   if (static_cast<std::int64_t>(lines.size()) != stated) {
-    throw FormatError("model.ini: n_domains = " + std::to_string(stated) + ", but " + std::to_string(lines.size()) + " are listed");
+    throw FormatError("model.ini: n_domains = " + std::to_string(stated) + ", but " +
+                      std::to_string(lines.size()) + " are listed");
   }
   info.domains.resize(info.columns.size());
   bool escaped = info.values.flag("escape_domain_values", false);
   for (const DomainLine& line : lines) {
     if (line.column < 0 || line.column >= static_cast<std::int64_t>(info.columns.size())) {
-      throw FormatError("model.ini: domain of column " + std::to_string(line.column) + ", which does not exist");
+      throw FormatError("model.ini: domain of column " + std::to_string(line.column) +
+                        ", which does not exist");
     }
     std::optional<Domain>& domain = info.domains[line.column];
     if (domain) throw FormatError("model.ini: column " + std::to_string(line.column) + " has two domains");
@@ -81,18 +95,21 @@ void read_domains(ModelInfo& info, const std::vector<DomainLine>& lines, ZipArch
 std::vector<double> read_distribution(const ModelInfo& info, const char* key) {
   std::vector<double> shares = info.values.numbers(key);
   if (!shares.empty() && shares.size() != info.n_classes) {
-    throw FormatError("model.ini: " + std::string(key) + " has " + std::to_string(shares.size()) + " entries for " +
-                      std::to_string(info.n_classes) + " classes");
+    throw FormatError("model.ini: " + std::string(key) + " has " + std::to_string(shares.size()) +
+                      " entries for " + std::to_string(info.n_classes) + " classes");
   }
   return shares;
 }
 
 void check_classes(const ModelInfo& info) {
-  std::string shown = "model.ini: category " + info.category + " with n_classes = " + std::to_string(info.n_classes);
+  std::string shown =
+      "model.ini: category " + info.category + " with n_classes = " + std::to_string(info.n_classes);
   if (info.is_classifier()) {
-    if (info.n_classes < 2 || (info.category == "Binomial") != (info.n_classes == 2)) throw FormatError(shown);
+    if (info.n_classes < 2 || (info.category == "Binomial") != (info.n_classes == 2))
+      throw FormatError(shown);
     if (info.response_domain() && info.response_domain()->size() != info.n_classes) {
-      throw FormatError(shown + " and " + std::to_string(info.response_domain()->size()) + " response levels");
+      throw FormatError(shown + " and " + std::to_string(info.response_domain()->size()) +
+                        " response levels");
     }
   } else if (info.category == "Regression" && info.n_classes != 1) {
     throw FormatError(shown);
@@ -132,7 +149,8 @@ double InfoValues::number(const std::string& key, double otherwise) const {
 std::int64_t InfoValues::count(const std::string& key, std::int64_t low, std::int64_t high) const {
   std::int64_t value = parse_integer(key, text(key));
   if (value < low || value > high) {
-    throw FormatError("model.ini: " + key + " = " + std::to_string(value) + " is outside of " + std::to_string(low) + " to " + std::to_string(high));
+    throw FormatError("model.ini: " + key + " = " + std::to_string(value) + " is outside of " +
+                      std::to_string(low) + " to " + std::to_string(high));
   }
   return value;
 }
@@ -145,7 +163,8 @@ std::vector<double> InfoValues::numbers(const std::string& key) const {
 std::vector<double> InfoValues::numbers(const std::string& key, std::size_t wanted) const {
   std::vector<double> values = numbers(key);
   if (values.size() != wanted) {
-    throw FormatError("model.ini: " + key + " has " + std::to_string(values.size()) + " entries, " + std::to_string(wanted) + " are needed");
+    throw FormatError("model.ini: " + key + " has " + std::to_string(values.size()) + " entries, " +
+                      std::to_string(wanted) + " are needed");
   }
   return values;
 }
@@ -158,7 +177,8 @@ std::vector<std::int64_t> InfoValues::integers(const std::string& key) const {
 std::vector<std::int64_t> InfoValues::integers(const std::string& key, std::size_t wanted) const {
   std::vector<std::int64_t> values = integers(key);
   if (values.size() != wanted) {
-    throw FormatError("model.ini: " + key + " has " + std::to_string(values.size()) + " entries, " + std::to_string(wanted) + " are needed");
+    throw FormatError("model.ini: " + key + " has " + std::to_string(values.size()) + " entries, " +
+                      std::to_string(wanted) + " are needed");
   }
   return values;
 }
@@ -189,11 +209,13 @@ ModelInfo read_model_info(ZipArchive& archive, const std::string& prefix, const 
   info.default_threshold = values.number("default_threshold", 0.5);
   info.supervised = values.flag("supervised", false);
   info.balance_classes = values.flag("balance_classes", false);
-  if (values.text("endianness", "LITTLE_ENDIAN") != "LITTLE_ENDIAN") throw UnsupportedError("MOJO written on a big endian machine");
+  if (values.text("endianness", "LITTLE_ENDIAN") != "LITTLE_ENDIAN")
+    throw UnsupportedError("MOJO written on a big endian machine");
 
   std::int64_t columns = values.count("n_columns", 1, limits.columns);
   if (static_cast<std::int64_t>(info.columns.size()) != columns) {
-    throw FormatError("model.ini: n_columns = " + std::to_string(columns) + ", but " + std::to_string(info.columns.size()) +
+    throw FormatError("model.ini: n_columns = " + std::to_string(columns) + ", but " +
+                      std::to_string(info.columns.size()) +
                       " are listed (a column whose name is empty or starts with # is lost)");
   }
   info.n_features = values.count("n_features", 1, columns - (info.supervised ? 1 : 0));

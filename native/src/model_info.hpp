@@ -49,10 +49,12 @@ struct ModelInfo {
   std::size_t n_classes = 0;
   std::vector<std::string> columns;
   std::vector<std::optional<Domain>> domains;  // one per column, none for numbers
-  std::vector<double> prior_distribution;  // empty or n_classes
-  std::vector<double> model_distribution;  // empty or n_classes
+  std::vector<double> prior_distribution;      // empty or n_classes
+  std::vector<double> model_distribution;      // empty or n_classes
 
-  bool is_classifier() const { return category == "Binomial" || category == "Multinomial" || category == "Ordinal"; }
+  bool is_classifier() const {
+    return category == "Binomial" || category == "Multinomial" || category == "Ordinal";
+  }
   const std::optional<Domain>& response_domain() const { return domains.back(); }
   // Throws UnsupportedError when the file's mojo_version lies outside of [low, high].
   void require_version(double low, double high) const;

@@ -12,7 +12,9 @@ namespace {
 class Pca final : public Scorer {
  public:
   std::size_t width() const override { return components; }
-  std::size_t nbytes() const override { return (eigenvectors.capacity() + 2 * sub.capacity()) * sizeof(double); }
+  std::size_t nbytes() const override {
+    return (eigenvectors.capacity() + 2 * sub.capacity()) * sizeof(double);
+  }
   void prepare(Scratch&) const override {}
 
   // Each component is its own sum, in Java's order: categorical terms, then numbers.
@@ -46,7 +48,8 @@ void check_permutation(const std::vector<std::int64_t>& permutation, std::size_t
   std::vector<bool> seen(features);
   for (std::int64_t at : permutation) {
     if (at < 0 || at >= static_cast<std::int64_t>(features) || seen[at]) {
-      throw FormatError("model.ini: permutation holds " + std::to_string(at) + ", outside of the columns or twice");
+      throw FormatError("model.ini: permutation holds " + std::to_string(at) +
+                        ", outside of the columns or twice");
     }
     seen[at] = true;
   }
@@ -77,9 +80,10 @@ std::unique_ptr<Scorer> read_pca(ZipArchive& archive, const std::string& prefix,
   auto cells = static_cast<std::int64_t>(bytes.size() / sizeof(double));
   std::int64_t rows = values.count("eigenvector_size", 1, cells);
   std::int64_t width = values.count("k", 1, cells);
-  if (rows * width != cells || bytes.size() % sizeof(double) != 0 || rows != model->offsets.back() + numbers) {
-    throw FormatError("eigenvectors_raw: " + std::to_string(bytes.size()) + " bytes do not hold " + std::to_string(rows) + " rows of " +
-                      std::to_string(width) + " components");
+  if (rows * width != cells || bytes.size() % sizeof(double) != 0 ||
+      rows != model->offsets.back() + numbers) {
+    throw FormatError("eigenvectors_raw: " + std::to_string(bytes.size()) + " bytes do not hold " +
+                      std::to_string(rows) + " rows of " + std::to_string(width) + " components");
   }
   model->components = width;
   ByteReader reader(bytes, "eigenvectors_raw");

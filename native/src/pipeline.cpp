@@ -39,7 +39,8 @@ class PipelineScorer final : public Scorer {
   void prepare(Scratch& scratch) const override {
     scratch.parts.resize(2 * (1 + members.size()));
     prepare_member(main, scratch.parts[0], scratch.parts[1]);
-    for (std::size_t i = 0; i < members.size(); ++i) prepare_member(members[i], scratch.parts[2 * i + 2], scratch.parts[2 * i + 3]);
+    for (std::size_t i = 0; i < members.size(); ++i)
+      prepare_member(members[i], scratch.parts[2 * i + 2], scratch.parts[2 * i + 3]);
   }
 
   void score(const double* row, double* preds, Scratch& scratch) const override {
@@ -74,16 +75,19 @@ class PipelineScorer final : public Scorer {
 
 class PipelineReader {
  public:
-  PipelineReader(ZipArchive& archive, const std::string& prefix, const ModelInfo& info, const Limits& limits, int depth)
+  PipelineReader(ZipArchive& archive, const std::string& prefix, const ModelInfo& info, const Limits& limits,
+                 int depth)
       : archive_(archive), prefix_(prefix), info_(info), limits_(limits), depth_(depth) {
-    for (std::size_t i = 0; i < info.n_features; ++i) column_of_[info.columns[i]] = static_cast<std::uint32_t>(i);
+    for (std::size_t i = 0; i < info.n_features; ++i)
+      column_of_[info.columns[i]] = static_cast<std::uint32_t>(i);
   }
 
   Pipeline read() {
     info_.require_version(1.00, 1.00);
     read_members();
     const std::string& main_key = info_.values.text("main_model");
-    if (!members_.contains(main_key)) throw FormatError("model.ini: main_model " + main_key + " is none of the sub-models");
+    if (!members_.contains(main_key))
+      throw FormatError("model.ini: main_model " + main_key + " is none of the sub-models");
     auto scorer = std::make_unique<PipelineScorer>();
     scorer->main = std::move(members_[main_key]);
     members_.erase(main_key);
@@ -104,7 +108,8 @@ class PipelineReader {
     for (std::int64_t i = 0; i < count; ++i) {
       const std::string& key = info_.values.text("submodel_key_" + std::to_string(i));
       std::string folder = info_.values.text("submodel_dir_" + std::to_string(i));
-      if (!folder.ends_with('/') || folder.size() < 2) throw FormatError("model.ini: folder of sub-model " + key + " is no folder: " + folder);
+      if (!folder.ends_with('/') || folder.size() < 2)
+        throw FormatError("model.ini: folder of sub-model " + key + " is no folder: " + folder);
       // Each folder once: otherwise a few names could ask for any number of loads.
       if (!folders.insert(folder).second) throw FormatError("model.ini: two sub-models lie in " + folder);
       if (members_.contains(key)) throw FormatError("model.ini: two sub-models are called " + key);
@@ -115,18 +120,21 @@ class PipelineReader {
   // Which features of the main model come from other models; fills the members' outputs.
   std::vector<bool> read_generated(const ModelInfo& main) {
     std::vector<bool> generated(main.n_features);
-    std::int64_t count = info_.values.count("generated_column_count", 0, static_cast<std::int64_t>(main.n_features));
+    std::int64_t count =
+        info_.values.count("generated_column_count", 0, static_cast<std::int64_t>(main.n_features));
     for (std::int64_t j = 0; j < count; ++j) {
       std::string number = std::to_string(j);
       const std::string& name = info_.values.text("generated_column_name_" + number);
       const std::string& key = info_.values.text("generated_column_model_" + number);
       auto member = members_.find(key);
-      if (member == members_.end()) throw FormatError("model.ini: column " + name + " is made by unknown model " + key);
+      if (member == members_.end())
+        throw FormatError("model.ini: column " + name + " is made by unknown model " + key);
       auto width = static_cast<std::int64_t>(member->second.model->scorer().width());
       std::size_t pred = info_.values.count("generated_column_index_" + number, 0, width - 1);
       auto end = main.columns.begin() + static_cast<std::ptrdiff_t>(main.n_features);
       auto column = std::find(main.columns.begin(), end, name);
-      if (column == end) throw FormatError("model.ini: generated column " + name + " is no feature of the main model");
+      if (column == end)
+        throw FormatError("model.ini: generated column " + name + " is no feature of the main model");
       auto feature = static_cast<std::size_t>(column - main.columns.begin());
       if (generated[feature]) throw FormatError("model.ini: column " + name + " is generated twice");
       generated[feature] = true;
@@ -143,17 +151,20 @@ class PipelineReader {
         continue;
       }
       auto column = column_of_.find(info.columns[i]);
-      if (column == column_of_.end()) throw FormatError("model.ini: pipeline has no column " + info.columns[i]);
+      if (column == column_of_.end())
+        throw FormatError("model.ini: pipeline has no column " + info.columns[i]);
       // Level indices pass through unchanged, so the levels must be the same.
       if (info_.domains[column->second] != info.domains[i]) {
-        throw FormatError("model.ini: column " + info.columns[i] + " has other levels in the pipeline than in " + info.algorithm);
+        throw FormatError("model.ini: column " + info.columns[i] +
+                          " has other levels in the pipeline than in " + info.algorithm);
       }
       member.sources.push_back(column->second);
     }
   }
 
   void check_main(const ModelInfo& main) const {
-    if (main.category != info_.category || main.n_classes != info_.n_classes || main.response_domain() != info_.response_domain()) {
+    if (main.category != info_.category || main.n_classes != info_.n_classes ||
+        main.response_domain() != info_.response_domain()) {
       throw FormatError("model.ini: the pipeline describes another main model than the one it holds");
     }
   }
@@ -169,7 +180,8 @@ class PipelineReader {
 
 }  // namespace
 
-Pipeline read_pipeline(ZipArchive& archive, const std::string& prefix, const ModelInfo& info, const Limits& limits, int depth) {
+Pipeline read_pipeline(ZipArchive& archive, const std::string& prefix, const ModelInfo& info,
+                       const Limits& limits, int depth) {
   return PipelineReader(archive, prefix, info, limits, depth).read();
 }
 

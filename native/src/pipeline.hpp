@@ -15,6 +15,7 @@ struct Pipeline {
 };
 
 // Throws FormatError, UnsupportedError.
-Pipeline read_pipeline(ZipArchive& archive, const std::string& prefix, const ModelInfo& info, const Limits& limits, int depth);
+Pipeline read_pipeline(ZipArchive& archive, const std::string& prefix, const ModelInfo& info,
+                       const Limits& limits, int depth);
 
 }  // namespace mojo

@@ -83,7 +83,8 @@ bool is_utf8(std::string_view text) {
 std::int64_t parse_integer(std::string_view key, std::string_view text) {
   std::int64_t value = 0;
   auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (code != std::errc() || end != text.data() + text.size() || text.empty()) refuse(key, text, "an integer");
+  if (code != std::errc() || end != text.data() + text.size() || text.empty())
+    refuse(key, text, "an integer");
   return value;
 }
 

@@ -10,7 +10,7 @@ namespace mojo {
 
 std::string_view trim(std::string_view text);  // all characters up to U+0020, as Java's String.trim
 std::vector<std::string_view> split_lines(std::string_view text);  // at \n, \r and \r\n
-std::string unescape(std::string_view line);  // \n, \r, \\ and \x -> x
+std::string unescape(std::string_view line);                       // \n, \r, \\ and \x -> x
 bool is_utf8(std::string_view text);
 
 // Each throws FormatError naming `key`.

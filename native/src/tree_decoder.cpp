@@ -31,7 +31,8 @@ class TreeDecoder {
       }
       if (!top.right_done) {
         top.right_done = true;
-        if (top.left_end != kAnyEnd && reader_.position() != top.left_end) fail("left subtree does not have its stated size");
+        if (top.left_end != kAnyEnd && reader_.position() != top.left_end)
+          fail("left subtree does not have its stated size");
         forest_.nodes[top.node].right = static_cast<std::uint32_t>(forest_.nodes.size());
         if (top.right_is_leaf) {
           add_leaf();
@@ -82,7 +83,8 @@ class TreeDecoder {
     auto direction = reader_.little<std::uint8_t>();
     int left = type & 0x30;
     int right = type & 0xc0;
-    if ((left != 0 && left != 0x30) || (right != 0 && right != 0xc0)) fail("illegal node type " + std::to_string(type));
+    if ((left != 0 && left != 0x30) || (right != 0 && right != 0xc0))
+      fail("illegal node type " + std::to_string(type));
     if (column >= columns_) fail("column " + std::to_string(column) + " of " + std::to_string(columns_));
     if (direction > 5) fail("illegal direction of missing values " + std::to_string(direction));
 
@@ -96,7 +98,9 @@ class TreeDecoder {
       int width = (type & 3) + 1;
       Bytes bytes = reader_.take(width);
       for (int i = 0; i < width; ++i) size |= std::uint64_t{bytes[i]} << (8 * i);
-      if (size > reader_.left()) fail("left subtree of " + std::to_string(size) + " bytes, " + std::to_string(reader_.left()) + " left");
+      if (size > reader_.left())
+        fail("left subtree of " + std::to_string(size) + " bytes, " + std::to_string(reader_.left()) +
+             " left");
       open.left_end = reader_.position() + size;
     }
     forest_.nodes.push_back(node);
@@ -111,12 +115,12 @@ class TreeDecoder {
     }
     switch (kind) {
       case 0:
-        node.kind = forest_.level_counts[node.column] == std::numeric_limits<std::int32_t>::max() ? Node::number : Node::number_of_level;
+        node.kind = forest_.level_counts[node.column] == std::numeric_limits<std::int32_t>::max()
+                        ? Node::number
+                        : Node::number_of_level;
         node.value = reader_.little<float>();
         return;
-      case 8:
-        add_set(node, 0, 32);
-        return;
+      case 8: add_set(node, 0, 32); return;
       case 12: {
         auto first = reader_.little<std::uint16_t>();
         auto count = reader_.little<std::int32_t>();
@@ -124,8 +128,7 @@ class TreeDecoder {
         add_set(node, first, count);
         return;
       }
-      default:
-        fail("illegal kind of split");
+      default: fail("illegal kind of split");
     }
   }
 
@@ -133,7 +136,8 @@ class TreeDecoder {
     Bytes bytes = reader_.take((std::uint64_t(count) + 7) / 8);
     // Levels outside of the domain count as missing, so the set can end with the domain.
     std::int64_t inside = std::int64_t{forest_.level_counts[node.column]} - first;
-    LevelSet set{forest_.bits.size() * 8, first, static_cast<std::int32_t>(std::clamp<std::int64_t>(inside, 0, count))};
+    LevelSet set{forest_.bits.size() * 8, first,
+                 static_cast<std::int32_t>(std::clamp<std::int64_t>(inside, 0, count))};
     bytes = bytes.first((std::uint64_t(set.count) + 7) / 8);
     forest_.bits.insert(forest_.bits.end(), bytes.begin(), bytes.end());
     node.kind = Node::level_set;

@@ -18,7 +18,8 @@ Objective parse_objective(const std::string& name) {
   if (name == "binary:logistic" || name == "reg:logistic") return Objective::logistic;
   if (name == "reg:gamma" || name == "reg:tweedie" || name == "count:poisson") return Objective::exponential;
   if (name == "multi:softprob") return Objective::softprob;
-  for (const char* raw : {"reg:squarederror", "reg:linear", "rank:pairwise", "rank:ndcg", "binary:logitraw"}) {
+  for (const char* raw :
+       {"reg:squarederror", "reg:linear", "rank:pairwise", "rank:ndcg", "binary:logitraw"}) {
     if (name == raw) return Objective::raw;
   }
   throw UnsupportedError("XGBoost objective " + name + " is not supported");
@@ -41,7 +42,9 @@ float base_margin(const Booster& booster, Objective objective) {
 class Xgboost final : public Scorer {
  public:
   std::size_t width() const override { return classes == 1 ? 1 : classes + 1; }
-  std::size_t nbytes() const override { return booster.nodes.capacity() * sizeof(Booster::Node) + offsets.capacity() * sizeof(std::int64_t); }
+  std::size_t nbytes() const override {
+    return booster.nodes.capacity() * sizeof(Booster::Node) + offsets.capacity() * sizeof(std::int64_t);
+  }
 
   void prepare(Scratch& scratch) const override { scratch.floats.resize(cells() + booster.roots.size()); }
 
@@ -111,12 +114,8 @@ class Xgboost final : public Scorer {
 
   void transform(float* outputs, std::size_t groups) const {
     switch (objective) {
-      case Objective::logistic:
-        outputs[0] = 1.0F / (1.0F + exp_float(-outputs[0]));
-        break;
-      case Objective::exponential:
-        outputs[0] = exp_float(outputs[0]);
-        break;
+      case Objective::logistic: outputs[0] = 1.0F / (1.0F + exp_float(-outputs[0])); break;
+      case Objective::exponential: outputs[0] = exp_float(outputs[0]); break;
       case Objective::softprob: {
         float largest = outputs[0];
         for (std::size_t g = 1; g < groups; ++g) largest = java_max(largest, outputs[g]);
@@ -128,8 +127,7 @@ class Xgboost final : public Scorer {
         for (std::size_t g = 0; g < groups; ++g) outputs[g] /= static_cast<float>(sum);
         break;
       }
-      case Objective::raw:
-        break;
+      case Objective::raw: break;
     }
   }
 };
@@ -139,15 +137,18 @@ class Xgboost final : public Scorer {
 std::unique_ptr<Scorer> read_xgboost(ZipArchive& archive, const std::string& prefix, const ModelInfo& info) {
   info.require_version(1.00, 1.10);
   const InfoValues& values = info.values;
-  if (values.flag("has_offset", false)) throw UnsupportedError("XGBoost model trained with an offset is not supported");
+  if (values.flag("has_offset", false))
+    throw UnsupportedError("XGBoost model trained with an offset is not supported");
   auto model = std::make_unique<Xgboost>();
   auto features = static_cast<std::int64_t>(info.n_features);
   std::int64_t categories = values.count("cats", 0, features);
   model->numbers = values.count("nums", 0, features);
-  if (categories + static_cast<std::int64_t>(model->numbers) != features) throw FormatError("model.ini: cats and nums do not add up to n_features");
+  if (categories + static_cast<std::int64_t>(model->numbers) != features)
+    throw FormatError("model.ini: cats and nums do not add up to n_features");
   model->offsets = values.integers("cat_offsets");
   if (model->offsets.empty()) model->offsets = {0};
-  if (static_cast<std::int64_t>(model->offsets.size()) != categories + 1) throw FormatError("model.ini: cat_offsets does not have cats + 1 entries");
+  if (static_cast<std::int64_t>(model->offsets.size()) != categories + 1)
+    throw FormatError("model.ini: cat_offsets does not have cats + 1 entries");
   check_level_blocks("cat_offsets", model->offsets);
   model->all_levels = values.flag("use_all_factor_levels", true);
   model->sparse = values.flag("sparse", false);
@@ -162,7 +163,8 @@ std::unique_ptr<Scorer> read_xgboost(ZipArchive& archive, const std::string& pre
   model->objective = parse_objective(model->booster.objective);
   model->base = base_margin(model->booster, model->objective);
   const Booster& booster = model->booster;
-  model->sums_before_base = booster.major_version < 1 || (booster.major_version == 1 && booster.minor_version <= 2);
+  model->sums_before_base =
+      booster.major_version < 1 || (booster.major_version == 1 && booster.minor_version <= 2);
   return model;
 }
 

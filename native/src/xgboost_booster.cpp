@@ -19,7 +19,8 @@ std::vector<RawNode> read_raw_nodes(ByteReader& reader) {
   auto count = reader.little<std::int32_t>();
   reader.skip(35 * 4);
   if (count < 1 || static_cast<std::size_t>(count) > reader.left() / (kNodeBytes + kStatBytes)) {
-    throw FormatError("boosterBytes: a tree of " + std::to_string(count) + " nodes, " + std::to_string(reader.left()) + " bytes left");
+    throw FormatError("boosterBytes: a tree of " + std::to_string(count) + " nodes, " +
+                      std::to_string(reader.left()) + " bytes left");
   }
   std::vector<RawNode> nodes(count);
   for (RawNode& node : nodes) {
@@ -46,7 +47,8 @@ void append_tree(const std::vector<RawNode>& raw, std::size_t width, std::vector
     Pending next = pending.back();
     pending.pop_back();
     if (next.node < 0 || next.node >= static_cast<std::int32_t>(raw.size()) || seen[next.node]) {
-      throw FormatError("boosterBytes: child node " + std::to_string(next.node) + " is outside of its tree or in it twice");
+      throw FormatError("boosterBytes: child node " + std::to_string(next.node) +
+                        " is outside of its tree or in it twice");
     }
     seen[next.node] = true;
     auto at = static_cast<std::uint32_t>(out.size());
@@ -58,7 +60,8 @@ void append_tree(const std::vector<RawNode>& raw, std::size_t width, std::vector
       made.feature = node.split & 0x7fffffff;
       made.missing_left = node.split >> 31 != 0;
       if (made.feature >= width) {
-        throw FormatError("boosterBytes: feature " + std::to_string(made.feature) + " of " + std::to_string(width));
+        throw FormatError("boosterBytes: feature " + std::to_string(made.feature) + " of " +
+                          std::to_string(width));
       }
       pending.push_back({node.right, at});
       pending.push_back({node.left, none});
@@ -96,7 +99,8 @@ Booster read_booster(Bytes bytes, std::size_t width, std::size_t groups) {
   booster.minor_version = reader.little<std::int32_t>();
   reader.skip(27 * 4);
   if ((classes == 0 ? 1 : classes) != static_cast<std::int64_t>(groups)) {
-    throw FormatError("boosterBytes: " + std::to_string(classes) + " classes, the model needs " + std::to_string(groups) + " outputs");
+    throw FormatError("boosterBytes: " + std::to_string(classes) + " classes, the model needs " +
+                      std::to_string(groups) + " outputs");
   }
   booster.objective = read_name(reader);
   std::string kind = read_name(reader);
@@ -105,7 +109,8 @@ Booster read_booster(Bytes bytes, std::size_t width, std::size_t groups) {
   auto trees = reader.little<std::int32_t>();
   reader.skip(156);
   if (trees < 0 || static_cast<std::size_t>(trees) > reader.left() / (37 * 4)) {
-    throw FormatError("boosterBytes: " + std::to_string(trees) + " trees, " + std::to_string(reader.left()) + " bytes left");
+    throw FormatError("boosterBytes: " + std::to_string(trees) + " trees, " + std::to_string(reader.left()) +
+                      " bytes left");
   }
   std::vector<std::uint32_t> roots;
   for (std::int32_t i = 0; i < trees; ++i) {
@@ -115,7 +120,8 @@ Booster read_booster(Bytes bytes, std::size_t width, std::size_t groups) {
   booster.roots.resize(groups);
   for (std::uint32_t root : roots) {
     auto group = reader.little<std::int32_t>();
-    if (group < 0 || group >= static_cast<std::int64_t>(groups)) throw FormatError("boosterBytes: tree of output group " + std::to_string(group));
+    if (group < 0 || group >= static_cast<std::int64_t>(groups))
+      throw FormatError("boosterBytes: tree of output group " + std::to_string(group));
     booster.roots[group].push_back(root);
   }
   booster.nodes.shrink_to_fit();

@@ -11,8 +11,8 @@ namespace mojo {
 
 struct Booster {
   struct Node {
-    float value = 0;           // leaf value or threshold
-    std::uint32_t right = 0;   // 0: this is a leaf; the left child is the next node
+    float value = 0;          // leaf value or threshold
+    std::uint32_t right = 0;  // 0: this is a leaf; the left child is the next node
     std::uint32_t feature = 0;
     bool missing_left = false;
   };

@@ -21,7 +21,8 @@ std::string_view text(Bytes bytes) { return {reinterpret_cast<const char*>(bytes
 
 // The end record is the last thing in the file, but for a comment of the length it states.
 std::size_t find_end_record(Bytes bytes) {
-  if (bytes.size() < kEndBytes) throw FormatError("not a zip archive: only " + std::to_string(bytes.size()) + " bytes");
+  if (bytes.size() < kEndBytes)
+    throw FormatError("not a zip archive: only " + std::to_string(bytes.size()) + " bytes");
   std::size_t last = bytes.size() - kEndBytes;
   std::size_t first = last > kLongestComment ? last - kLongestComment : 0;
   for (std::size_t at = last + 1; at-- > first;) {
@@ -62,14 +63,16 @@ class ZipArchive::Inflater {
     stream_.avail_in = static_cast<uInt>(packed.size());
     stream_.next_out = out.empty() ? &spare : out.data();
     stream_.avail_out = out.empty() ? 1 : static_cast<uInt>(out.size());
-    return inflate(&stream_, Z_FINISH) == Z_STREAM_END && stream_.total_out == out.size() && stream_.avail_in == 0;
+    return inflate(&stream_, Z_FINISH) == Z_STREAM_END && stream_.total_out == out.size() &&
+           stream_.avail_in == 0;
   }
 
  private:
   z_stream stream_{};
 };
 
-ZipArchive::ZipArchive(Bytes bytes, const Limits& limits) : bytes_(bytes), inflater_(std::make_unique<Inflater>()) {
+ZipArchive::ZipArchive(Bytes bytes, const Limits& limits)
+    : bytes_(bytes), inflater_(std::make_unique<Inflater>()) {
   std::size_t end = find_end_record(bytes);
   ByteReader reader(bytes.subspan(end), "zip end record");
   reader.skip(4);
@@ -80,16 +83,20 @@ ZipArchive::ZipArchive(Bytes bytes, const Limits& limits) : bytes_(bytes), infla
   auto directory_size = reader.little<std::uint32_t>();
   auto start = reader.little<std::uint32_t>();
   if (count == 0xffff || start == 0xffffffff) throw UnsupportedError("zip64 archives are not supported");
-  if (disk != 0 || directory_disk != 0 || here != count) throw UnsupportedError("zip archives in parts are not supported");
+  if (disk != 0 || directory_disk != 0 || here != count)
+    throw UnsupportedError("zip archives in parts are not supported");
   if (count > limits.entries) {
-    throw FormatError("zip archive has " + std::to_string(count) + " entries, the limit is " + std::to_string(limits.entries));
+    throw FormatError("zip archive has " + std::to_string(count) + " entries, the limit is " +
+                      std::to_string(limits.entries));
   }
-  if (std::uint64_t{start} + directory_size != end) throw FormatError("zip directory does not end where the end record starts");
+  if (std::uint64_t{start} + directory_size != end)
+    throw FormatError("zip directory does not end where the end record starts");
   directory_start_ = start;
   ByteReader directory(bytes.subspan(start, directory_size), "zip directory");
   entries_.reserve(count);
   for (int i = 0; i < count; ++i) add_entry(directory, limits);
-  if (directory.left() != 0) throw FormatError("zip directory holds more than its " + std::to_string(count) + " entries");
+  if (directory.left() != 0)
+    throw FormatError("zip directory holds more than its " + std::to_string(count) + " entries");
 }
 
 ZipArchive::~ZipArchive() = default;
@@ -116,25 +123,31 @@ void ZipArchive::add_entry(ByteReader& reader, const Limits& limits) {
   check_name(name);
   std::string shown = "zip entry " + std::string(name);
   if (flags & kEncrypted) throw UnsupportedError(shown + " is encrypted");
-  if (method != 0 && method != Z_DEFLATED) throw UnsupportedError(shown + " uses compression method " + std::to_string(method));
+  if (method != 0 && method != Z_DEFLATED)
+    throw UnsupportedError(shown + " uses compression method " + std::to_string(method));
   entry.deflated = method == Z_DEFLATED;
   if (entry.packed == 0xffffffff || entry.unpacked == 0xffffffff || entry.offset == 0xffffffff) {
     throw UnsupportedError(shown + " is a zip64 entry");
   }
-  if (!entry.deflated && entry.packed != entry.unpacked) throw FormatError(shown + " is stored with two sizes");
+  if (!entry.deflated && entry.packed != entry.unpacked)
+    throw FormatError(shown + " is stored with two sizes");
   if (entry.unpacked > limits.entry_bytes) {
-    throw FormatError(shown + " claims " + std::to_string(entry.unpacked) + " bytes, the limit is " + std::to_string(limits.entry_bytes));
+    throw FormatError(shown + " claims " + std::to_string(entry.unpacked) + " bytes, the limit is " +
+                      std::to_string(limits.entry_bytes));
   }
   std::uint64_t ratio = entry.unpacked > limits.ratio_free_bytes ? limits.ratio : 1032;
   if (entry.unpacked > 1024 + ratio * entry.packed) {
-    throw FormatError(shown + " claims to grow from " + std::to_string(entry.packed) + " to " + std::to_string(entry.unpacked) +
-                      " bytes, the limit is a factor of " + std::to_string(ratio));
+    throw FormatError(shown + " claims to grow from " + std::to_string(entry.packed) + " to " +
+                      std::to_string(entry.unpacked) + " bytes, the limit is a factor of " +
+                      std::to_string(ratio));
   }
   total_packed_ += entry.packed;
   total_unpacked_ += entry.unpacked;
-  if (total_packed_ > bytes_.size()) throw FormatError("zip entries overlap: together they are larger than the file");
+  if (total_packed_ > bytes_.size())
+    throw FormatError("zip entries overlap: together they are larger than the file");
   if (total_unpacked_ > limits.total_bytes) {
-    throw FormatError("zip entries claim more than " + std::to_string(limits.total_bytes) + " bytes together");
+    throw FormatError("zip entries claim more than " + std::to_string(limits.total_bytes) +
+                      " bytes together");
   }
   if (name.back() == '/' && entry.unpacked == 0) return;
   if (!entries_.emplace(name, entry).second) throw FormatError(shown + " appears twice");
@@ -148,7 +161,8 @@ Bytes ZipArchive::packed_bytes(std::string_view name, const Entry& entry) const 
   reader.skip(22);
   auto name_bytes = reader.little<std::uint16_t>();
   auto extra_bytes = reader.little<std::uint16_t>();
-  if (text(reader.take(name_bytes)) != name) throw FormatError(shown + " has another name in its local header");
+  if (text(reader.take(name_bytes)) != name)
+    throw FormatError(shown + " has another name in its local header");
   reader.skip(extra_bytes);
   return reader.take(entry.packed);
 }
@@ -160,7 +174,8 @@ void ZipArchive::read(std::string_view name, std::vector<std::uint8_t>& out) {
   Bytes packed = packed_bytes(name, entry);
   out.resize(entry.unpacked);
   if (entry.deflated) {
-    if (!inflater_->inflate_exactly(packed, out)) throw FormatError("zip entry " + std::string(name) + " does not inflate to its stated size");
+    if (!inflater_->inflate_exactly(packed, out))
+      throw FormatError("zip entry " + std::string(name) + " does not inflate to its stated size");
   } else {
     std::ranges::copy(packed, out.begin());
   }

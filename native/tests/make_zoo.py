@@ -1,7 +1,7 @@
 """Make the models and rows of `zoo/`: `python native/tests/make_zoo.py [NAME ...]`.
 
-Every model is trained by H2O 3.46.0.11 on a server of its own at 127.0.0.1. `zoo/rows.csv` holds the rows that
-the parity test scores with each of them: ordinary ones, missing values, unseen levels, extreme numbers.
+Every model is trained by H2O 3.46.0.11 on a server of its own at 127.0.0.1. `zoo/rows.csv` holds the rows
+that the parity test scores with each of them: ordinary ones, missing values, unseen levels, extreme numbers.
 """
 
 import csv
@@ -64,7 +64,7 @@ def h2o_server() -> Iterator[None]:
         uuid.uuid4().hex,
     ]
     command += ["-ip", "127.0.0.1", "-web_ip", "127.0.0.1", "-port", str(port)]
-    with tempfile.NamedTemporaryFile("r") as log, open(log.name, "w") as out:
+    with tempfile.NamedTemporaryFile("r") as log, Path(log.name).open("w") as out:
         server = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT)
         try:
             while "Open H2O Flow in your web browser" not in Path(log.name).read_text():

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from java_genmodel import predict_csv  # noqa: E402
+from java_genmodel import predict_csv
 
 ZOO = Path(__file__).parent / "zoo"
 MISSING = {"", "NA", "N/A", "-"}  # what PredictCsv takes for a missing cell
-# Java's Math.exp and the C library's differ by one ulp in 0.3 % of all arguments, which 1 - p and a division can
-# make two to three. XGBoost rounds to float32 and PCA has no exp: both must be equal to the last bit.
+# Java's Math.exp and the C library's differ by one ulp in 0.3 % of all arguments, which 1 - p and a division
+# can make two to three. XGBoost rounds to float32 and PCA has no exp: both must be equal to the last bit.
 ULPS = {"gbm": 3, "glm": 3, "xgboost": 0, "pca": 0}
 
 

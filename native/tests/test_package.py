@@ -16,7 +16,7 @@ def test_installed_files() -> None:
 
 
 def test_stub_in_the_source_is_the_generated_one() -> None:
-    # After a change of bindings/: build, then copy _core.pyi from the installed package to native/python/mojo_scorer.
+    # After a change of bindings/: build, then copy _core.pyi from the installed package into the source.
     assert (SOURCE / "_core.pyi").read_text() == (INSTALLED / "_core.pyi").read_text()
 
 

@@ -84,7 +84,7 @@ def test_numpy_columns(model: mojo_scorer.Model) -> None:
 
 
 def test_level_may_carry_its_column_name() -> None:
-    # As EasyPredict: a level is also found as <column>.<value>. No model of the zoo has such levels, so none matches.
+    # As EasyPredict: a level is also found as <column>.<value>. No model of the zoo has such levels.
     model = mojo_scorer.load(ZOO / "gbm_binomial.zip")
     assert np.isnan(model.matrix([{"few": "few.red"}])[0, 3])
 
@@ -179,7 +179,7 @@ def test_score_leaves_its_input_alone() -> None:
 
 
 def test_other_threads_run_while_scoring(model: mojo_scorer.Model) -> None:
-    """Long calls release the interpreter: a counting thread goes on during them, and threads agree on the answers."""
+    """Long calls release the interpreter: a counting thread goes on during them, and threads agree."""
     rng = np.random.default_rng(1)
     matrix = model.matrix({"alpha": rng.normal(0, 2, 200_000)})
     expected = model.score(matrix)

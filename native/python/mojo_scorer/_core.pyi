@@ -2,14 +2,17 @@
 
 import os
 
-import numpy
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
+import numpy
 from numpy.typing import NDArray
 
-Records = Sequence[Mapping[str, object]] | Mapping[str, Sequence[object] | NDArray[Any]]
+Matrix: TypeAlias = NDArray[numpy.float64]
+Predictions: TypeAlias = dict[str, list[str] | NDArray[numpy.float64]]
+Records: TypeAlias = Sequence[Mapping[str, object]] | Mapping[str, Sequence[object] | NDArray[Any]]
+Unseen: TypeAlias = Literal["na", "error"]
 
 class MojoError(Exception):
     pass
@@ -38,13 +41,11 @@ class Model:
 
     @property
     def category(self) -> str:
-        """
-        H2O's category: 'Binomial', 'Multinomial', 'Ordinal', 'Regression' or 'DimReduction'.
-        """
+        """'Binomial', 'Multinomial', 'Ordinal', 'Regression' or 'DimReduction'."""
 
     @property
     def feature_names(self) -> list[str]:
-        """Input columns, in the order of score()'s matrix."""
+        """Input columns, in the order of score()'s matrix; a new list each time."""
 
     @property
     def domains(self) -> dict[str, list[str]]:
@@ -78,28 +79,30 @@ class Model:
     def nbytes(self) -> int:
         """Bytes held in memory."""
 
-    def matrix(self, data: Records, *, unseen: Literal["na", "error"] = "na") -> NDArray[numpy.float64]:
+    def matrix(self, data: Records, *, unseen: Unseen = 'na') -> Matrix:
         """
         Turn records into the matrix that score() takes.
 
         Args:
-            data: A list of n dicts (rows), or a dict of n-long columns (lists or arrays). Unknown names are ignored; None, NaN
-                and absent names are missing values. Levels are text; numbers may be text as Java writes it.
+            data: A list of n dicts (rows), or a dict of n-long columns (lists or arrays). Unknown names are
+                ignored; None, NaN and absent names are missing values. Levels are text; numbers may be text
+                as Java writes it.
             unseen: What a level that training did not see becomes: 'na' a missing value, 'error' a RowError.
 
         Returns:
-            float64[n, k], columns as in feature_names, level indices in categorical columns, NaN for missing.
+            float64[n, k], columns as in feature_names; level indices in categorical columns, NaN for missing.
 
         Raises:
             RowError: A value does not fit its column; the message names row and column.
         """
 
-    def score(self, rows: NDArray[numpy.float64]) -> NDArray[numpy.float64]:
+    def score(self, rows: Matrix) -> Matrix:
         """
         Score a matrix; the GIL is released meanwhile.
 
         Args:
-            rows: float64[n, k], C-contiguous, as matrix() makes it. Nothing is converted: another type is a TypeError.
+            rows: float64[n, k], C-contiguous, as matrix() makes it. Nothing is converted: another type or
+                layout is a TypeError. No other thread may write to it meanwhile.
 
         Returns:
             float64[n, m], one column per output name: probabilities, the prediction, or the components.
@@ -108,9 +111,7 @@ class Model:
             RowError: The width is wrong, or the model refuses a row (a GLM that was trained to fill no gaps).
         """
 
-    def predict(
-        self, data: Records, *, unseen: Literal["na", "error"] = "na"
-    ) -> dict[str, list[str] | NDArray[numpy.float64]]:
+    def predict(self, data: Records, *, unseen: Unseen = 'na') -> Predictions:
         """
         Score records and name the classes.
 
@@ -119,8 +120,8 @@ class Model:
             unseen: As for matrix().
 
         Returns:
-            Under 'predict' n class labels, chosen as h2o-genmodel does (default_threshold for two classes), or n values;
-            then one float64[n] per further output name.
+            Under 'predict' n class labels, chosen as h2o-genmodel does (default_threshold for two classes),
+            or n values; then one float64[n] per further output name.
 
         Raises:
             RowError: As for matrix() and score().

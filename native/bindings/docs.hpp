@@ -1,0 +1,58 @@
+// Docstrings of the Python face: shapes, units, errors.
+#pragma once
+
+namespace mojo::docs {
+
+inline constexpr const char* matrix = R"(Turn records into the matrix that score() takes.
+
+Args:
+    data: A list of n dicts (rows), or a dict of n-long columns (lists or arrays). Unknown names are
+        ignored; None, NaN and absent names are missing values. Levels are text; numbers may be text
+        as Java writes it.
+    unseen: What a level that training did not see becomes: 'na' a missing value, 'error' a RowError.
+
+Returns:
+    float64[n, k], columns as in feature_names; level indices in categorical columns, NaN for missing.
+
+Raises:
+    RowError: A value does not fit its column; the message names row and column.)";
+
+inline constexpr const char* score = R"(Score a matrix; the GIL is released meanwhile.
+
+Args:
+    rows: float64[n, k], C-contiguous, as matrix() makes it. Nothing is converted: another type or
+        layout is a TypeError. No other thread may write to it meanwhile.
+
+Returns:
+    float64[n, m], one column per output name: probabilities, the prediction, or the components.
+
+Raises:
+    RowError: The width is wrong, or the model refuses a row (a GLM that was trained to fill no gaps).)";
+
+inline constexpr const char* predict = R"(Score records and name the classes.
+
+Args:
+    data: As for matrix().
+    unseen: As for matrix().
+
+Returns:
+    Under 'predict' n class labels, chosen as h2o-genmodel does (default_threshold for two classes),
+    or n values; then one float64[n] per further output name.
+
+Raises:
+    RowError: As for matrix() and score().)";
+
+inline constexpr const char* load = R"(Load a MOJO file; the GIL is released meanwhile.
+
+Args:
+    path: A MOJO zip. It must not be cut short while it is read: publish files by rename.
+
+Returns:
+    The model, independent of the file.
+
+Raises:
+    FormatError: The file is damaged or no MOJO.
+    UnsupportedError: The file holds something this scorer does not know, named in the message.
+    OSError: The file cannot be opened.)";
+
+}  // namespace mojo::docs
