@@ -4,14 +4,19 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 
 from mojoline.registry.filesystem_registry import FilesystemRegistry, open_registry
 from mojoline.settings import Settings
 from serving.admin_plane import AdminPlane, BearerGuard
 from serving.context import ServingContext
 from serving.data_plane import DataPlane
+from serving.hot_path import HotPath
 from serving.request_scope import RequestScope
 from serving.responses import install_error_handlers
+
+# FastAPI's own exporters send exception texts wherever the environment says; nothing leaves from here
+_SILENT: TelemetryConfig = {"auto_configure": False, "tracing": False, "metrics": False, "logs": False}
 
 
 def create_app(
@@ -34,17 +39,19 @@ def create_app(
         finally:
             await shared.close()
 
-    app = FastAPI(title="mojoline", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(title="mojoline", lifespan=lifespan, docs_url=None, redoc_url=None, telemetry=_SILENT)
     app.state.context = shared
-    app.include_router(DataPlane(shared).router)
+    plane = DataPlane(shared)
+    app.include_router(plane.router)
     install_error_handlers(app)
+    app.add_middleware(HotPath, predict=plane.predict, infer=plane.infer)
     app.add_middleware(RequestScope)
     return app
 
 
 def create_admin_app(context: ServingContext) -> FastAPI:
     """The control plane over a context whose life belongs to `create_app`."""
-    app = FastAPI(title="mojoline admin", docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(title="mojoline admin", docs_url=None, redoc_url=None, openapi_url=None, telemetry=_SILENT)
     app.include_router(AdminPlane(context).router)
     install_error_handlers(app)
     app.add_middleware(BearerGuard, token=context.settings.admin_token)

@@ -89,7 +89,7 @@ class ModelCatalog:
 
     def follow_soon(self, slot: ModelSlot) -> None:
         """Let a slot look at its aliases now, in the background."""
-        self._spawn(self._follow(slot, force=True))
+        self._spawn(slot.follow(force=True))
 
     def _only_slot(self) -> ModelSlot:
         slots = list(self.slots.values())
@@ -103,17 +103,10 @@ class ModelCatalog:
         while True:
             found = await self._discover()
             for slot in list(self.slots.values()):
-                await self._follow(slot)
+                await slot.follow()
             self._looked = self._looked or found
             # jitter: replicas that were started together must not read the registry together for ever
             await asyncio.sleep(self._poll_seconds * self._random.uniform(0.8, 1.0))
-
-    async def _follow(self, slot: ModelSlot, *, force: bool = False) -> None:
-        try:
-            await slot.follow(force=force)
-        except Exception as error:  # noqa: BLE001 - one model's defect must not stop the others
-            slot.last_error = repr(error)
-            _log.exception("following %s failed", slot.name)
 
     async def _discover(self) -> bool:
         """Make a slot for every model of the registry; False if it cannot be read."""

@@ -70,7 +70,7 @@ class ModelSlot:
             loop = asyncio.get_running_loop()
             try:
                 aliases = await loop.run_in_executor(None, self._registry.aliases, self.name)
-            except MojolineError as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, the version that serves must stay
                 self._note_failure(None, error)
                 return
             if aliases.generation == self.generation:
@@ -81,7 +81,7 @@ class ModelSlot:
                 return
             try:
                 await self._apply(aliases)
-            except (MojolineError, OSError, MemoryError) as error:
+            except Exception as error:  # noqa: BLE001 - as above; a defect of a new version is no exception
                 self._note_failure(aliases.generation, error)
             finally:
                 self._loading = None
@@ -116,9 +116,11 @@ class ModelSlot:
         for version in [version for version in self.loaded if version not in keep]:
             del self.loaded[version]
 
-    def _note_failure(self, generation: int | None, error: BaseException) -> None:
-        self.last_error = str(error) or type(error).__name__
-        _log.error("%s keeps %s: %s", self.name, self.current.version if self.current else "nothing", error)
+    def _note_failure(self, generation: int | None, error: Exception) -> None:
+        expected = isinstance(error, MojolineError)
+        self.last_error = str(error) if expected else repr(error)
+        kept = self.current.version if self.current else "nothing"
+        _log.error("%s keeps %s: %s", self.name, kept, self.last_error, exc_info=None if expected else error)
         if generation is None:
             return
         if generation != self._failed:

@@ -54,7 +54,7 @@ class ReservoirWriter:
 
     @property
     def pending(self) -> int:
-        """How many rows wait to be written."""
+        """How many rows are not in Redis yet."""
         return self._waiting
 
     def start(self) -> None:
@@ -120,12 +120,14 @@ class ReservoirWriter:
         while self._pending:
             keys = self._next_keys()
             taken = {key: self._pending.pop(key) for key in keys}
-            self._waiting -= sum(len(kept) for kept in taken.values())
+            rows = sum(len(kept) for kept in taken.values())
             try:
                 await self._write(taken)
             except BaseException:
+                self._waiting -= rows
                 self._put_back(taken)
                 raise
+            self._waiting -= rows
 
     def _next_keys(self) -> list[str]:
         """Some keys of one model: a transaction must not leave its cluster slot."""

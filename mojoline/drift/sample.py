@@ -62,7 +62,9 @@ class ScoredRows:
 
 def reservoir_key(model: str, version: str, variant: str, hour: datetime) -> str:
     """The sorted set with the sample of the (UTC) hour of a moment; one cluster slot per model."""
-    return f"mojoline:{{{model}}}:r:{version}:{variant}:{hour.astimezone(UTC):%Y%m%d%H}"
+    utc = hour.astimezone(UTC)
+    stamp = f"{utc.year:04}{utc.month:02}{utc.day:02}{utc.hour:02}"
+    return f"mojoline:{{{model}}}:r:{version}:{variant}:{stamp}"
 
 
 def parse_member(key: str, member: bytes, u: float) -> SampledRow:
