@@ -1,4 +1,4 @@
-"""The champion: whether the new version takes over, decided on rows neither version was trained on."""
+"""The champion: whether the new version takes over, decided on rows its training never saw."""
 
 from collections.abc import Callable
 from typing import Any, Literal
@@ -9,7 +9,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from assets.code_version import code_version
 from assets.draft_proofs import require_proofs
 from assets.stage import shown_errors, stage_asset
-from assets.untouched_rows import read_untouched_rows
 from mojoline.features.snapshot import Snapshot
 from mojoline.model_spec import ModelSpec
 from mojoline.registry.filesystem_registry import FilesystemRegistry, open_registry
@@ -19,6 +18,7 @@ from mojoline.registry.proofs import prove_version
 from mojoline.runtime.evaluation import LabelledRows, evaluate_version
 from mojoline.settings import load_settings
 from mojoline.training.reduction import Reduction
+from mojoline.training.test_rows import read_test_rows
 
 Outcome = Literal["promoted", "promoted by override", "already champion", "not promoted"]
 
@@ -84,14 +84,14 @@ def champion_asset(spec: ModelSpec) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult[ChampionRecord]:
         with shown_errors():
             registry = open_registry(load_settings().registry_url)
-            record = _decide(
+            record = decide_champion(
                 spec,
                 registry,
                 publication,
-                lambda: read_untouched_rows(spec, snapshot, reduction),
+                lambda: read_test_rows(spec, snapshot, reduction),
                 config.override_reason,
             )
-            record = _write(registry, spec.name, record, by=f"dagster run {context.run_id}")
+            record = _write(registry, spec.name, record, by=f"dagster run {context.run.run_id}")
         context.log.info(f"{record.outcome}: {record.reason}")
         shown = record.model_dump(mode="json", exclude_none=True)
         return dg.MaterializeResult(value=record, metadata={**shown, "alias_generation": record.generation})
@@ -99,7 +99,7 @@ def champion_asset(spec: ModelSpec) -> dg.AssetsDefinition:
     return champion
 
 
-def _decide(
+def decide_champion(
     spec: ModelSpec,
     registry: FilesystemRegistry,
     manifest: Manifest,
@@ -123,9 +123,10 @@ def _decide(
     own = evaluate_version(directory, manifest, rows)
     theirs = None
     if current is not None:
-        theirs = evaluate_version(
-            registry.directory(spec.name, current), registry.manifest(spec.name, current), rows
-        )
+        # by the challenger's metric: the champion may have been chosen by another one
+        other = registry.manifest(spec.name, current)
+        other = other.model_copy(update={"metric_name": manifest.metric_name})
+        theirs = evaluate_version(registry.directory(spec.name, current), other, rows)
     decision = decide_promotion(
         theirs, own, lower_is_better=manifest.lower_is_better, not_worse=spec.promotion.not_worse
     )

@@ -32,7 +32,7 @@ def publication_asset(spec: ModelSpec) -> dg.AssetsDefinition:
         with shown_errors():
             draft = package.file(DRAFT)
             facts = _with_origin(
-                package.facts, context.run_id, asset_key(spec, "publication").to_user_string()
+                package.facts, context.run.run_id, asset_key(spec, "publication").to_user_string()
             )
             proofs = prove_draft(draft, facts)
             require_proofs(proofs, subject=f"the draft of {spec.name}")
@@ -43,7 +43,7 @@ def publication_asset(spec: ModelSpec) -> dg.AssetsDefinition:
             metadata={
                 "version": manifest.version,
                 "seq": manifest.seq,
-                "reused": manifest.training.dagster_run_id != context.run_id,
+                "reused": manifest.training.dagster_run_id != context.run.run_id,
                 "artifact_bytes": sum(entry.bytes for entry in manifest.files),
                 "files": dg.MetadataValue.json({entry.path: entry.bytes for entry in manifest.files}),
                 "proofs": describe_proofs(proofs),

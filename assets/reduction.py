@@ -56,6 +56,11 @@ def _describe(fitted: Reduction) -> Metadata:
         "kind": fitted.kind,
         "features_in": len(fitted.inputs),
         "components_kept": fitted.k,
+        "rule": fitted.rule,
+        "dagster/row_count": fitted.rows,
+        "rows_train": fitted.train_rows,
+        "rows_valid": fitted.valid_rows,
+        "rows_test": fitted.test_rows,
     }
     if not fitted.explained:
         return shown

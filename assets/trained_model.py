@@ -85,7 +85,7 @@ def _describe(trained: TrainedModel) -> Metadata:
         "artifact_bytes": winner.bytes,
         "leaderboard": table([row.model_dump(mode="json") for row in trained.leaderboard]),
         "models_tried": len(trained.leaderboard),
-        "heap_bytes": trained.heap_bytes,
+        "heap_bytes": trained.heap_bytes or "of an H2O that was there",
         "seconds": trained.seconds,
         **{f"test_{name}": value for name, value in trained.test_metrics.items()},
     }
