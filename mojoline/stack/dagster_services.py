@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-import httpx
 import yaml
 
 from mojoline.stack.paths import REPOSITORY, StackPaths
@@ -148,6 +147,8 @@ def _socket_exists(socket: Path) -> bool:
 
 
 def _ask(url: str, query: str) -> dict[str, object]:
+    import httpx  # takes half a second: only who asks a server pays for it
+
     try:
         answer = httpx.post(f"{url}/graphql", json={"query": query}, timeout=10, trust_env=False)
         data = answer.json().get("data") if answer.status_code == httpx.codes.OK else None

@@ -14,7 +14,6 @@ from mojoline.settings import Settings
 from mojoline.stack import dagster_services as dagster
 from mojoline.stack import postgres, prediction_api, redis_servers
 from mojoline.stack.admin_token import keep_admin_token
-from mojoline.stack.dagster_client import DagsterClient
 from mojoline.stack.disk_space import NEEDED, measure_space, require_space
 from mojoline.stack.errors import StackError
 from mojoline.stack.paths import StackPaths, stack_paths
@@ -130,6 +129,8 @@ def _abandon_runs(started: list[Started], state: StackState, report: Progress) -
     fresh = {one.service.name for one in started if not one.adopted}
     if dagster.CODE not in fresh or dagster.WEBSERVER not in {one.service.name for one in started}:
         return
+    from mojoline.stack.dagster_client import DagsterClient
+
     with DagsterClient(state.dagster_url) as client:
         if lost := client.abandon_runs():
             report(dagster.DAEMON, f"ended {len(lost)} run(s) whose worker was killed")

@@ -140,7 +140,7 @@ def _prepare(paths: StackPaths, user: tuple[int, int] | None) -> None:
     if not (paths.postgres_data / "PG_VERSION").exists():
         _init_cluster(paths, user)
     _refuse_other_version(paths.postgres_data)
-    _clear_stale_lock(paths.postgres_data)
+    _clear_stale_locks(paths)
 
 
 def _init_cluster(paths: StackPaths, user: tuple[int, int] | None) -> None:
@@ -187,20 +187,22 @@ def _refuse_other_version(data: Path) -> None:
         )
 
 
-def _clear_stale_lock(data: Path) -> None:
-    """Remove postmaster.pid when its pid is another program's now: Postgres would take it for a server."""
-    lock = data / "postmaster.pid"
-    try:
-        pid = int(lock.read_text(encoding="utf-8").split("\n", 1)[0])
-    except (FileNotFoundError, ValueError):
-        return
-    with contextlib.suppress(psutil.Error):
-        process = psutil.Process(pid)
-        if process.name().startswith("postgres") and Path(process.cwd()) == data.resolve():
+def _clear_stale_locks(paths: StackPaths) -> None:
+    """Remove the lock files of a killed server: a stranger under its pid would pass for a live one.
+
+    Safe, because every process of an earlier server of ours holds the service's own lock, which is free here.
+    """
+    lock = paths.postgres_data / "postmaster.pid"
+    with contextlib.suppress(FileNotFoundError, ValueError, psutil.Error):
+        process = psutil.Process(int(lock.read_text(encoding="utf-8").split("\n", 1)[0]))
+        if process.name().startswith("postgres") and Path(process.cwd()) == paths.postgres_data.resolve():
             raise StackError(
-                f"Postgres (pid {pid}) already runs on {data}: stop it, or set DATABASE_URL to it"
+                f"Postgres (pid {process.pid}) already runs on {paths.postgres_data}: stop it, "
+                "or set DATABASE_URL to it"
             )
-    lock.unlink()
+    lock.unlink(missing_ok=True)
+    for leftover in paths.postgres_socket.glob(".s.PGSQL.*"):
+        leftover.unlink()
 
 
 def _let_pass(directory: Path) -> None:

@@ -5,8 +5,6 @@ import sys
 from collections.abc import Mapping
 from functools import partial
 
-import httpx
-
 from mojoline.settings import Ports
 from mojoline.stack.paths import REPOSITORY
 from mojoline.stack.ports import LOOPBACK
@@ -36,6 +34,8 @@ def api_service(environment: Mapping[str, str], ports: Ports, code_version: str)
 
 def is_live(url: str) -> bool:
     """Whether the API at `url` says that it is live."""
+    import httpx  # takes half a second: only who asks a server pays for it
+
     try:
         answer = httpx.get(f"{url}/v2/health/live", timeout=2, trust_env=False)
     except httpx.HTTPError:

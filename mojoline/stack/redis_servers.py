@@ -5,11 +5,10 @@ it writes an append-only file.
 """
 
 import importlib.util
+import socket
 from functools import partial
 from pathlib import Path
 from urllib.parse import quote
-
-import redis
 
 from mojoline.stack.errors import StackError
 from mojoline.stack.paths import StackPaths
@@ -28,15 +27,15 @@ POLICIES = {
 
 def redis_service(paths: StackPaths, name: str) -> Service:
     """The server called `name` (CACHE or RESERVOIR)."""
-    socket = paths.redis_socket(name)
-    command = [str(redis_program()), "--port", "0", "--unixsocket", str(socket), "--unixsocketperm", "600"]
+    place = paths.redis_socket(name)
+    command = [str(redis_program()), "--port", "0", "--unixsocket", str(place), "--unixsocketperm", "600"]
     return Service(
         name=name,
         command=[*command, "--dir", str(paths.redis_data(name)), "--daemonize", "no", *POLICIES[name]],
         directory=paths.redis_data(name),
         environment={"MOJOLINE_HOME": str(paths.home)},
-        ready=partial(answers, redis_url(paths, name)),
-        address=str(socket),
+        ready=partial(answers, place),
+        address=str(place),
         prepare=partial(_prepare, paths, name),
     )
 
@@ -62,12 +61,16 @@ def _prepare(paths: StackPaths, name: str) -> None:
     paths.redis_socket(name).unlink(missing_ok=True)  # a killed server leaves it behind
 
 
-def answers(url: str) -> bool:
-    """Whether a server answers at this URL; one that is still loading its file does not."""
-    client = redis.Redis.from_url(url, socket_timeout=2)
+def answers(place: Path) -> bool:
+    """Whether a server answers at this socket; one that is still loading its file does not.
+
+    Spoken by hand: importing the client library takes longer than starting the server.
+    """
     try:
-        return bool(client.ping())
-    except (redis.RedisError, OSError):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(2)
+            connection.connect(str(place))
+            connection.sendall(b"PING\r\n")
+            return connection.recv(64).startswith(b"+PONG")
+    except OSError:
         return False
-    finally:
-        client.close()

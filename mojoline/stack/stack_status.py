@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from mojoline.settings import Settings
@@ -41,11 +42,9 @@ def status(settings: Settings) -> list[ServiceStatus]:
         dagster.DAEMON: ("", lambda: dagster.daemon_beats(dagster_url)),
         prediction_api.NAME: (api_url, lambda: prediction_api.is_live(api_url)),
     }
-    for name, url in (
-        (redis_servers.CACHE, state.redis_url),
-        (redis_servers.RESERVOIR, state.reservoir_redis_url),
-    ):
-        probes[name] = (str(paths.redis_socket(name)), lambda url=url: redis_servers.answers(url))  # type: ignore[misc]
+    for name in (redis_servers.CACHE, redis_servers.RESERVOIR):
+        place = paths.redis_socket(name)
+        probes[name] = (str(place), partial(redis_servers.answers, place))
     return [_service_status(name, settings, paths, *probes[name]) for name in SERVICES]
 
 

@@ -44,7 +44,7 @@ def _no_given_servers(monkeypatch):
 
 @pytest.fixture
 def place():
-    """Not tmp_path: pytest closes its root at each start, and Postgres, which is not root, must pass there."""
+    """Not tmp_path: pytest closes its root at each start, and Postgres, not being root, must pass there."""
     made = Path(tempfile.mkdtemp(prefix="mojoline-"))
     yield made
     shutil.rmtree(made, ignore_errors=True)
@@ -176,6 +176,7 @@ def test_stale_files_that_name_a_stranger_are_cleaned_and_the_stranger_lives(set
     stranger = subprocess.Popen(["sleep", "60"])
     try:
         lock.write_text(f"{stranger.pid}\n{content}")
+        (paths.postgres_socket / ".s.PGSQL.5432.lock").write_text(f"{stranger.pid}\n{content}")
         ProcessRecord(pid=stranger.pid, started=1.0, fingerprint="").write(pid_file(paths, "postgres"))
         assert kept(up(settings, only=DATA)) == [1]
         assert stranger.poll() is None
