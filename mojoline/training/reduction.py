@@ -141,7 +141,10 @@ def _fit(
 def _fit_pca(frame: H2OFrame, names: list[str], k: int, seed: int) -> Any:  # noqa: ANN401 - an untyped client
     from h2o.estimators import H2OPrincipalComponentAnalysisEstimator
 
-    pca = H2OPrincipalComponentAnalysisEstimator(k=k, transform="STANDARDIZE", pca_method="GramSVD", seed=seed)
+    # nothing is missing any more; without impute_missing H2O warns that rows might be
+    pca = H2OPrincipalComponentAnalysisEstimator(
+        k=k, transform="STANDARDIZE", pca_method="GramSVD", impute_missing=True, seed=seed
+    )
     pca.train(x=names, training_frame=frame)
     return pca
 

@@ -1,0 +1,75 @@
+"""One AutoML run in the cluster this process is connected to, and what it left there."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from mojoline.training.errors import TrainingError
+from mojoline.training.h2o_frames import H2OFrame
+from mojoline.training.metric_choice import Metric
+from mojoline.training.pruning import MAKE_UP_SECONDS, Search
+
+H2OModel = Any  # the client is untyped and is imported late
+FAMILIES = {"gbm": "GBM", "glm": "GLM", "xgboost": "XGBoost"}
+
+
+def run_search(
+    search: Search, *, features: list[str], target: str, train: H2OFrame, valid: H2OFrame
+) -> list[H2OModel]:
+    """Every model of the search, at least one of each family.
+
+    `valid` stops the training of single models and ranks them all. A family the budget ended too early for gets
+    ten seconds of its own.
+
+    Raises:
+        TrainingError: a family has no model even so.
+    """
+    models = _run(search, features, target, train, valid)
+    missing = missing_families(search.families, (model.algo for model in models))
+    if missing:
+        made_up = replace(
+            search, families=missing, max_models=len(missing), max_runtime_secs=MAKE_UP_SECONDS * len(missing)
+        )
+        models += _run(made_up, features, target, train, valid)
+    missing = missing_families(search.families, (model.algo for model in models))
+    if missing:
+        raise TrainingError(
+            f"no {' and no '.join(missing)} was trained in {search.max_runtime_secs} s on {train.nrow} rows: raise "
+            "automl.max_runtime_secs (MOJOLINE_TRAINING__MAX_RUNTIME_SECS), or take the family out of the spec"
+        )
+    return models
+
+
+def missing_families(families: Iterable[str], algorithms: Iterable[str]) -> list[str]:
+    """The families without a model; `algorithms` are H2O's names (`gbm`, `glm`, `xgboost`)."""
+    present = {FAMILIES.get(algorithm) for algorithm in algorithms}
+    return [family for family in families if family not in present]
+
+
+def read_metric(model: H2OModel, metric: Metric) -> float:
+    """The metric of a model on the validation part."""
+    return float(getattr(model, metric.name)(valid=True))
+
+
+def read_trees(model: H2OModel) -> tuple[int | None, int | None]:
+    """Number of trees really built and the depth they were limited to; None and None for no trees."""
+    if model.algo == "glm":
+        return None, None
+    summary = model._model_json["output"]["model_summary"]
+    trees = summary.cell_values[0][summary.col_header.index("number_of_trees")]
+    return int(trees), int(model.actual_params["max_depth"])
+
+
+def _run(
+    search: Search, features: list[str], target: str, train: H2OFrame, valid: H2OFrame
+) -> list[H2OModel]:
+    import h2o
+    from h2o.automl import H2OAutoML
+
+    automl = H2OAutoML(**search.arguments())
+    automl.train(
+        x=features, y=target, training_frame=train, validation_frame=valid, leaderboard_frame=valid
+    )
+    names = automl.leaderboard["model_id"].as_data_frame(use_pandas=False, header=False)
+    return [h2o.get_model(row[0]) for row in names if re.match(r"(GBM|GLM|XGBoost)_", row[0])]
