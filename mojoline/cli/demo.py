@@ -6,11 +6,11 @@ later rows into the API and see which features drifted.
 
 import time
 from pathlib import Path
+from typing import Any
 
 import httpx
 import orjson
 import psutil
-from mojoline.features.feature_rows import fetch_rows
 from rich.console import Console
 
 from mojoline.cli.demo_plan import DemoPlan, Window, read_demo
@@ -20,6 +20,7 @@ from mojoline.cli.demo_screen import DemoScreen
 from mojoline.cli.demo_traffic import Traffic, find_errors, p99_ms
 from mojoline.cli.demo_training import Metadata, TrainingRun, run_config
 from mojoline.errors import MojolineError
+from mojoline.features.fetch import fetch_rows
 from mojoline.features.source_table import load_source
 from mojoline.model_spec import ModelSpec, load_spec
 from mojoline.registry.filesystem_registry import open_registry
@@ -171,6 +172,7 @@ class Demo:
             count = replay_rows(
                 self.stack.api_url, self.spec, stored, lambda n: line.show(f"{n:,} rows scored")
             )
+            self._await_reservoir()
             line.show(f"{count:,} rows from {window.since} to {window.until} scored by {version}")
         with self.screen.stage("drift") as line:
             job = f"{self.spec.name}_drift_report"
@@ -219,18 +221,26 @@ class Demo:
         raise DemoError(f"{self.stack.api_url} does not serve {version} within {SWAP_TIMEOUT:.0f} s")
 
     def _alias_moved(self) -> float:
-        return self.registry.aliases(self.spec.name).updated_at.timestamp()
+        moved = self.registry.aliases(self.spec.name).updated_at
+        return time.time() if moved is None else moved.timestamp()
 
     def _roll_back(self) -> None:
-        response = httpx.post(
-            f"{self.stack.admin_url}/admin/models/{self.spec.name}/rollback",
-            headers={"Authorization": f"Bearer {self.stack.admin_token}"},
-            json={"reason": "the demo shows a rollback"},
-            timeout=SWAP_TIMEOUT,
-            trust_env=False,
-        )
+        reason = {"reason": "the demo shows a rollback"}
+        self._ask_admin("POST", f"/admin/models/{self.spec.name}/rollback", reason)
+
+    def _await_reservoir(self) -> None:
+        """Wait until the server has written the samples it holds."""
+        deadline = time.monotonic() + SWAP_TIMEOUT
+        while self._ask_admin("GET", "/admin/status")["reservoir"]["pending"] and time.monotonic() < deadline:
+            time.sleep(0.1)
+
+    def _ask_admin(self, method: str, path: str, body: dict[str, str] | None = None) -> dict[str, Any]:
+        token = {"Authorization": f"Bearer {self.stack.admin_token}"}
+        with httpx.Client(base_url=self.stack.admin_url, timeout=SWAP_TIMEOUT, trust_env=False) as client:
+            response = client.request(method, path, json=body, headers=token)
         if response.is_error:
-            raise DemoError(f"the rollback was refused: {response.status_code} {response.text}")
+            raise DemoError(f"{method} {path} was refused: {response.status_code} {response.text}")
+        return dict(response.json())
 
     def _expected(self, version: str, rows: list[dict[str, object]]) -> list[float]:
         """The positive class's probability of every row as `version` of the registry gives it."""

@@ -1,18 +1,21 @@
 """The demo's callers: an open loop of predictions, every answer checked against the version it names."""
 
-import asyncio
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from typing import Self
+from urllib.parse import urlsplit
 
-import httpx
 import numpy as np
 import orjson
 
 LONGEST_SECONDS = 600  # the loop ends by itself, whatever becomes of its owner
 TIMEOUT_SECONDS = 5.0
+CALLERS = 16
 
 
 @dataclass(frozen=True)
@@ -31,17 +34,18 @@ class Traffic:
     """Steady single-row requests to `/predict`, from a thread of its own, until `stop`.
 
     Latency counts from the moment a request was due, so a stalled server can't hide behind requests that
-    were never sent.
+    were never sent. Plain `http.client` on kept connections: a costlier client would measure itself.
     """
 
     def __init__(
         self, url: str, model: str, rows: Sequence[Mapping[str, object]], positive: str, rate: int
     ) -> None:
         self._bodies = [orjson.dumps({"model": model, "rows": [row]}) for row in rows]
-        self._url, self._positive, self._rate = url, positive, rate
+        self._address, self._positive, self._rate = urlsplit(url).netloc, positive, rate
+        self._kept = threading.local()
         self._stopped = threading.Event()
         self._answers: list[Answer] = []
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._send()), name="traffic", daemon=True)
+        self._thread = threading.Thread(target=self._send, name="traffic", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -73,38 +77,43 @@ class Traffic:
             time.sleep(0.01)
         return None
 
-    async def _send(self) -> None:
-        limits = httpx.Limits(max_connections=64, max_keepalive_connections=64)
-        async with httpx.AsyncClient(limits=limits, timeout=TIMEOUT_SECONDS, trust_env=False) as client:
-            pending: set[asyncio.Task[None]] = set()
-            start, origin = time.monotonic(), time.time()
+    def _send(self) -> None:
+        """Hand each request to a caller of the pool at the moment it is due."""
+        start, origin = time.monotonic(), time.time()
+        with ThreadPoolExecutor(CALLERS, thread_name_prefix="caller") as callers:
             for number in range(self._rate * LONGEST_SECONDS):
                 due = number / self._rate
-                await asyncio.sleep(max(0.0, start + due - time.monotonic()))
-                if self._stopped.is_set():
+                if self._stopped.wait(max(0.0, start + due - time.monotonic())):
                     break
-                task = asyncio.create_task(
-                    self._ask(client, number % len(self._bodies), origin + due, start + due)
-                )
-                pending.add(task)
-                task.add_done_callback(pending.discard)
-            await asyncio.gather(*pending)
+                callers.submit(self._ask, number % len(self._bodies), origin + due, start + due)
 
-    async def _ask(self, client: httpx.AsyncClient, row: int, due: float, due_monotonic: float) -> None:
+    def _ask(self, row: int, due: float, due_monotonic: float) -> None:
         try:
-            response = await client.post(f"{self._url}/predict", content=self._bodies[row])
+            status, content = self._post(self._bodies[row])
             seconds = time.monotonic() - due_monotonic
-            if response.status_code != httpx.codes.OK:
-                self._answers.append(
-                    Answer(due, seconds, row, error=f"{response.status_code} {response.text[:200]}")
-                )
+            if status != HTTPStatus.OK:
+                self._answers.append(Answer(due, seconds, row, error=f"{status} {content[:200]!r}"))
                 return
-            body = orjson.loads(response.content)
+            body = orjson.loads(content)
             probability = body["predictions"][0]["probabilities"][self._positive]
             self._answers.append(Answer(due, seconds, row, body["model_version"], probability))
-        except (httpx.HTTPError, KeyError, IndexError, ValueError) as error:
+        except (OSError, HTTPException, LookupError, ValueError) as error:
             seconds = time.monotonic() - due_monotonic
             self._answers.append(Answer(due, seconds, row, error=f"{type(error).__name__} {error}"))
+
+    def _post(self, body: bytes) -> tuple[int, bytes]:
+        """One request on this thread's own kept connection, which is dropped after an error."""
+        connection = getattr(self._kept, "connection", None)
+        if connection is None:
+            connection = self._kept.connection = HTTPConnection(self._address, timeout=TIMEOUT_SECONDS)
+        try:
+            connection.request("POST", "/predict", body, {"Content-Type": "application/json"})
+            response = connection.getresponse()
+            return response.status, response.read()
+        except BaseException:
+            connection.close()
+            self._kept.connection = None
+            raise
 
 
 def find_errors(answers: Sequence[Answer], expected: Callable[[str], Sequence[float]]) -> list[str]:
