@@ -51,7 +51,11 @@ def snapshot_asset(spec: ModelSpec) -> dg.AssetsDefinition:
         )
         return dg.MaterializeResult(
             value=kept,
-            metadata={**_describe(fresh), "dagster/uri": kept.file(kept.parquet).as_uri(), "reused": reused},
+            metadata={
+                **_describe(fresh, config),
+                "dagster/uri": kept.file(kept.parquet).as_uri(),
+                "reused": reused,
+            },
             data_version=dg.DataVersion(kept.digest),
         )
 
@@ -87,7 +91,7 @@ def _keep(root: Path, scratch: Path, fresh: Snapshot) -> tuple[Snapshot, bool]:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _describe(fresh: Snapshot) -> Metadata:
+def _describe(fresh: Snapshot, config: Window) -> Metadata:
     columns = [dg.TableColumn(column.name, column.type) for column in fresh.columns]
     return {
         "dagster/row_count": fresh.rows,
@@ -96,6 +100,6 @@ def _describe(fresh: Snapshot) -> Metadata:
         "snapshot_id": fresh.snapshot_id,
         "lsn": fresh.lsn,
         "digest": fresh.digest,
-        "since": str(fresh.since or "all"),
-        "until": str(fresh.until or "all"),
+        "since": config.since or "all",
+        "until": config.until or "all",
     }
