@@ -3,6 +3,8 @@
 import shutil
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
@@ -37,15 +39,15 @@ def snapshot_asset(spec: ModelSpec) -> dg.AssetsDefinition:
         with shown_errors():
             settings = load_settings()
             root = settings.work_dir / spec.name / "snapshot"
-            scratch = _scratch(root)
-            fresh = extract_snapshot(
-                settings.require_database_url(),
-                spec,
-                scratch,
-                since=read_moment(config.since),
-                until=read_moment(config.until),
-            )
-            kept, reused = _keep(root, scratch, fresh)
+            with _scratch_directory(root) as scratch:
+                fresh = extract_snapshot(
+                    settings.require_database_url(),
+                    spec,
+                    scratch,
+                    since=read_moment(config.since),
+                    until=read_moment(config.until),
+                )
+                kept, reused = _keep(root, scratch, fresh)
         context.log.info(
             f"{fresh.rows} rows, isolation {fresh.isolation_level}, snapshot {fresh.snapshot_id}"
         )
@@ -62,7 +64,8 @@ def snapshot_asset(spec: ModelSpec) -> dg.AssetsDefinition:
     return snapshot
 
 
-def _scratch(root: Path) -> Path:
+@contextmanager
+def _scratch_directory(root: Path) -> Iterator[Path]:
     """An empty directory to extract into; those of runs that were killed long ago are removed."""
     root.mkdir(parents=True, exist_ok=True)
     for leftover in root.glob(".extracting-*"):
@@ -70,7 +73,10 @@ def _scratch(root: Path) -> Path:
             shutil.rmtree(leftover, ignore_errors=True)
     scratch = root / f".extracting-{uuid.uuid4().hex}"
     scratch.mkdir()
-    return scratch
+    try:
+        yield scratch
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _keep(root: Path, scratch: Path, fresh: Snapshot) -> tuple[Snapshot, bool]:
@@ -84,11 +90,8 @@ def _keep(root: Path, scratch: Path, fresh: Snapshot) -> tuple[Snapshot, bool]:
             file.rename(directory / file.name)
         return fresh
 
-    try:
-        key = stage_key("snapshot", fresh.digest, str(fresh.since), str(fresh.until))
-        return run_stage(root, key, Snapshot, move)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+    key = stage_key("snapshot", fresh.digest, str(fresh.since), str(fresh.until))
+    return run_stage(root, key, Snapshot, move)
 
 
 def _describe(fresh: Snapshot, config: Window) -> Metadata:
