@@ -47,6 +47,9 @@ def load_source(
 ) -> LoadResult:
     """Build `spec.source.table` from the spec's files, or find it built already.
 
+    A table that holds the same files up to a later moment needs nothing: readers bound the time themselves,
+    and no row may depend on later ones.
+
     Args:
         database_url: libpq URL of a database in which the user may create a schema.
         spec: the model; `spec.source.load` names files and script.
@@ -65,7 +68,7 @@ def load_source(
     script = read_script(load, models_dir)
     until = wall_clock(until)
     recipe = load.model_dump_json(exclude={"files"}) + script
-    identity = (str(until), digest_files(files), hashlib.sha256(recipe.encode()).hexdigest())
+    identity = (str(until or "infinity"), digest_files(files), hashlib.sha256(recipe.encode()).hexdigest())
     with connect(database_url) as connection, connection.transaction():
         # one load at a time; a second one of the same table then finds the work done
         connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (LEDGER,))
@@ -177,7 +180,7 @@ def _rows_of_same_load(
 ) -> int | None:
     connection.execute(
         sql.SQL(
-            "CREATE TABLE IF NOT EXISTS {} (table_name text PRIMARY KEY, until text NOT NULL,"
+            "CREATE TABLE IF NOT EXISTS {} (table_name text PRIMARY KEY, until timestamp NOT NULL,"
             " files_sha256 text NOT NULL, script_sha256 text NOT NULL, row_count bigint NOT NULL,"
             " loaded_at timestamptz NOT NULL DEFAULT now())"
         ).format(sql.Identifier(LEDGER))
@@ -185,7 +188,7 @@ def _rows_of_same_load(
     found = connection.execute(
         sql.SQL(
             "SELECT row_count FROM {}"
-            " WHERE (table_name, until, files_sha256, script_sha256) = (%s, %s, %s, %s)"
+            " WHERE table_name = %s AND until >= %s AND (files_sha256, script_sha256) = (%s, %s)"
             " AND to_regclass(%s) IS NOT NULL"
         ).format(sql.Identifier(LEDGER)),
         (spec.source.table, *identity, table_name(spec.source.table).as_string(connection)),

@@ -65,6 +65,7 @@ def test_the_same_load_is_done_once_and_a_different_one_again(database_url, spec
     assert (again.rows, again.loaded) == (140, False)
     assert count(database_url, "SELECT 'readings'::regclass::oid") == oid
     assert load_source(database_url, spec, tmp_path, until=None).rows == 280
+    assert not load_source(database_url, spec, tmp_path, until=until).loaded  # what it asks for is there
     with (tmp_path / "readings.csv").open("a") as file:
         file.write("new,2020-01-02 12:00,1,no\n")
     assert load_source(database_url, spec, tmp_path, until=None).rows == 281
