@@ -26,6 +26,7 @@ from mojoline.stack.process_record import ProcessRecord, find_family, find_holde
 Progress = Callable[[str, str], None]
 """Called with the service's name and what happens to it."""
 
+RECONNECT_SECONDS = 15.0  # a server that was running may have lost another one and needs to find it again
 LOG_LIMIT = 10_000_000  # bytes; a longer log is moved aside at the next start
 
 
@@ -124,7 +125,9 @@ def await_service(started: Started, paths: StackPaths, progress: Progress) -> St
     service = started.service
     deadline = time.monotonic() + service.start_seconds
     if started.adopted:  # what an adopted server has already had of its time counts
-        deadline = max(deadline - max(time.time() - started.record.started, 0), time.monotonic() + 3)
+        deadline = max(
+            deadline - max(time.time() - started.record.started, 0), time.monotonic() + RECONNECT_SECONDS
+        )
     problem = f"did not answer within {service.start_seconds:.0f} s"
     while time.monotonic() < deadline:
         if service.ready() and started.record.find():
