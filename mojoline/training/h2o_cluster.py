@@ -28,20 +28,23 @@ class Cluster:
 
 
 @contextmanager
-def start_cluster(settings: TrainingSettings, h2o_url: str | None, directory: Path) -> Iterator[Cluster]:
+def start_cluster(
+    settings: TrainingSettings, h2o_url: str | None, directory: Path, *, brief: bool = False
+) -> Iterator[Cluster]:
     """Connect to a fresh cluster, or to `h2o_url`; afterwards ours is gone and the other one is as before.
 
     Args:
         settings: memory share and limit (bytes), threads.
         h2o_url: `http://user:password@host:port` of a running cluster, or None.
         directory: where the node may keep its files; they are removed at the end.
+        brief: the job takes seconds; our node then starts faster and computes slower.
 
     Raises:
         ClusterError: it did not start, cannot be reached, or died during the body.
         TrainingError: there is too little memory, or H2O refused what the body asked for.
     """
     if h2o_url is None:
-        with _own_cluster(settings, directory) as cluster:
+        with _own_cluster(settings, directory, brief=brief) as cluster:
             yield cluster
         return
     with _foreign_cluster(h2o_url) as cluster:
@@ -49,11 +52,11 @@ def start_cluster(settings: TrainingSettings, h2o_url: str | None, directory: Pa
 
 
 @contextmanager
-def _own_cluster(settings: TrainingSettings, directory: Path) -> Iterator[Cluster]:
+def _own_cluster(settings: TrainingSettings, directory: Path, *, brief: bool) -> Iterator[Cluster]:
     split = split_memory(settings.memory_limit or available_memory(), settings.memory_share)
     scratch = Path(tempfile.mkdtemp(prefix="h2o-", dir=directory))
     try:
-        jvm = Jvm(scratch, heap=split.heap, nthreads=settings.nthreads)
+        jvm = Jvm(scratch, heap=split.heap, nthreads=settings.nthreads, brief=brief)
         try:
             with _connected(jvm.url, (USER, jvm.password), jvm):
                 yield Cluster(jvm.url, jvm.pid, split.heap)

@@ -68,10 +68,16 @@ def h2o_jar() -> Path:
     return Path(found.origin).parent / "backend" / "bin" / "h2o.jar"
 
 
-def node_command(files: JvmFiles, *, heap: int, port: int, nthreads: int | None) -> list[str]:
-    """The command of a node of one: loopback only, with a login, heap in bytes (whole MiB)."""
+def node_command(
+    files: JvmFiles, *, heap: int, port: int, nthreads: int | None, brief: bool = False
+) -> list[str]:
+    """The command of a node of one: loopback only, with a login, heap in bytes (whole MiB).
+
+    A `brief` job of a few seconds is over before the optimizing compiler has earned what it costs.
+    """
     # -jar, not -cp: the jar's manifest opens the packages of the JDK that H2O reflects on
     command = [java_executable(), f"-Xmx{heap // (1024 * 1024)}m", *OPTIONS]
+    command += ["-XX:TieredStopAtLevel=1"] if brief else []
     # XGBoost unpacks its native library there, 300 MB that nobody would ever remove from /tmp
     command += [f"-Djava.io.tmpdir={files.directory}", "-jar", str(h2o_jar())]
     command += ["-name", f"mojoline-{secrets.token_hex(8)}", "-ip", "127.0.0.1", "-web_ip", "127.0.0.1"]
@@ -85,7 +91,7 @@ def node_command(files: JvmFiles, *, heap: int, port: int, nthreads: int | None)
 class Jvm:
     """A running node of its own. `stop` ends it at once; so does the death of this process."""
 
-    def __init__(self, directory: Path, *, heap: int, nthreads: int | None) -> None:
+    def __init__(self, directory: Path, *, heap: int, nthreads: int | None, brief: bool = False) -> None:
         """Start a node; ClusterError with its last lines if it does not come up."""
         self.files = JvmFiles(directory)
         self.heap = heap
@@ -93,13 +99,15 @@ class Jvm:
         port = _free_port()
         _write_private(self.files.login, f"{USER}: {self.password}\n")
         self.files.members.write_text(f"127.0.0.1:{port}\n", encoding="ascii")
-        command = node_command(self.files, heap=heap, port=port, nthreads=nthreads)
+        command = node_command(self.files, heap=heap, port=port, nthreads=nthreads, brief=brief)
         with self.files.log.open("wb") as log:
             self._guard = subprocess.Popen(
                 [sys.executable, "-I", "-S", jvm_guard.__file__, *command],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
+                # XGBoost's threads wait for each other by spinning, which starves everybody on a busy machine
+                env={**os.environ, "OMP_WAIT_POLICY": "PASSIVE"},
                 start_new_session=True,  # Ctrl-C reaches us, and we end the node in order
             )
         try:

@@ -1,6 +1,6 @@
 """The pruned search space: what AutoML may try, and for how long."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mojoline.model_spec import ModelSpec
@@ -10,12 +10,17 @@ from mojoline.training.metric_choice import choose_metric
 # A tree model is scored every 5 trees and may stop once the mean of the last 6 scores is not better than that of
 # the 6 before: never with fewer than 50 trees, so that one lucky early score does not end the search.
 STOPPING_ROUNDS = 6
+FIRST_DEPTH = 5  # of the first model of each family: shallow trees are quick, small and seldom overfit
 MAKE_UP_SECONDS = 10  # for a family the budget was too short for
 
 
 @dataclass(frozen=True)
 class Search:
-    """Limits of one AutoML run; `max_models` None means as many as the time allows."""
+    """Limits of one search; `max_models` None means as many as the time allows.
+
+    AutoML takes `max_depth` for every tree model, not as a bound, so it runs twice: one shallow model of each
+    family first, then with the trees as deep as the policy allows until time or models are used up.
+    """
 
     families: list[str]
     max_runtime_secs: int
@@ -25,6 +30,30 @@ class Search:
     seed: int
     stopping_metric: str
     stopping_tolerance: float
+
+    def first_round(self) -> "Search":
+        """One model of each family, trees at most 5 deep."""
+        depth = min(FIRST_DEPTH, self.max_depth)
+        return replace(self, max_models=len(self.families), max_depth=depth)
+
+    def second_round(self, *, models: int, seconds: float) -> "Search | None":
+        """What is left after the first round made `models` in `seconds`; None if that is nothing.
+
+        There is one GLM in the plan, and depth does not change it.
+        """
+        families = [family for family in self.families if family != "GLM"]
+        time_left = int(self.max_runtime_secs - seconds)
+        models_left = None if self.max_models is None else self.max_models - models
+        if not families or time_left < 1 or (models_left is not None and models_left < 1):
+            return None
+        return replace(self, families=families, max_models=models_left, max_runtime_secs=time_left)
+
+    def make_up_round(self, families: list[str]) -> "Search":
+        """Ten seconds for each of `families`, which the budget was too short for."""
+        seconds = MAKE_UP_SECONDS * len(families)
+        return replace(
+            self.first_round(), families=families, max_models=len(families), max_runtime_secs=seconds
+        )
 
     def arguments(self) -> dict[str, Any]:
         """The arguments of `H2OAutoML`. No cross-validation and no ensemble: a candidate is one MOJO."""

@@ -1,14 +1,14 @@
 """One AutoML run in the cluster this process is connected to, and what it left there."""
 
 import re
+import time
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 from mojoline.training.errors import TrainingError
 from mojoline.training.h2o_frames import H2OFrame
 from mojoline.training.metric_choice import Metric
-from mojoline.training.pruning import MAKE_UP_SECONDS, Search
+from mojoline.training.pruning import Search
 
 H2OModel = Any  # the client is untyped and is imported late
 FAMILIES = {"gbm": "GBM", "glm": "GLM", "xgboost": "XGBoost"}
@@ -25,13 +25,15 @@ def run_search(
     Raises:
         TrainingError: a family has no model even so.
     """
-    models = _run(search, features, target, train, valid)
+    started = time.monotonic()
+    frames: dict[str, Any] = {"features": features, "target": target, "train": train, "valid": valid}
+    models = _run(search.first_round(), **frames)
     missing = missing_families(search.families, (model.algo for model in models))
     if missing:
-        made_up = replace(
-            search, families=missing, max_models=len(missing), max_runtime_secs=MAKE_UP_SECONDS * len(missing)
-        )
-        models += _run(made_up, features, target, train, valid)
+        models += _run(search.make_up_round(missing), **frames)
+    deeper = search.second_round(models=len(models), seconds=time.monotonic() - started)
+    if deeper is not None:
+        models += _run(deeper, **frames)
     missing = missing_families(search.families, (model.algo for model in models))
     if missing:
         raise TrainingError(
@@ -62,7 +64,7 @@ def read_trees(model: H2OModel) -> tuple[int | None, int | None]:
 
 
 def _run(
-    search: Search, features: list[str], target: str, train: H2OFrame, valid: H2OFrame
+    search: Search, *, features: list[str], target: str, train: H2OFrame, valid: H2OFrame
 ) -> list[H2OModel]:
     import h2o
     from h2o.automl import H2OAutoML
