@@ -1,7 +1,6 @@
 """The package: reducer and model as one MOJO, with everything a server needs to check it."""
 
 import dagster as dg
-from mojoline.training.package import Package, build_package
 
 from assets.code_version import code_version
 from assets.stage import shown_errors, spec_part, stage_asset
@@ -10,10 +9,10 @@ from mojoline.model_spec import ModelSpec
 from mojoline.settings import load_settings
 from mojoline.stage_cache import run_stage, stage_key
 from mojoline.training.automl import TrainedModel
+from mojoline.training.package import Package, build_package
 from mojoline.training.reduction import Reduction
 
 SHAPED_BY = ("name", "source", "target", "features", "budget", "drift")
-DRAFT = "draft"
 
 
 def package_asset(spec: ModelSpec) -> dg.AssetsDefinition:
@@ -55,14 +54,14 @@ def package_asset(spec: ModelSpec) -> dg.AssetsDefinition:
                 Package,
                 lambda directory: build_package(spec, snapshot, reduction, trained_model, directory),
             )
-        sizes = {path.name: path.stat().st_size for path in sorted(built.file(DRAFT).iterdir())}
+        sizes = {path.name: path.stat().st_size for path in sorted(built.file(built.draft).iterdir())}
         context.log.info(f"draft of {sum(sizes.values())} bytes: {', '.join(sizes)}")
         return dg.MaterializeResult(
             value=built,
             metadata={
                 "files": dg.MetadataValue.json(sizes),
                 "artifact_bytes": sizes["mojo.zip"],
-                "dagster/uri": built.file(DRAFT).as_uri(),
+                "dagster/uri": built.file(built.draft).as_uri(),
                 "reused": reused,
             },
             data_version=dg.DataVersion(key),

@@ -1,16 +1,15 @@
 """The publication: a proven draft becomes an immutable version in the registry."""
 
 import dagster as dg
-from mojoline.training.package import Package
 
 from assets.code_version import code_version
 from assets.draft_proofs import describe_proofs, prove_draft, require_proofs
-from assets.package import DRAFT
 from assets.stage import asset_key, shown_errors, stage_asset
 from mojoline.model_spec import ModelSpec
 from mojoline.registry.filesystem_registry import open_registry
 from mojoline.registry.manifest import Manifest, ManifestFacts
 from mojoline.settings import load_settings
+from mojoline.training.package import Package
 
 
 def publication_asset(spec: ModelSpec) -> dg.AssetsDefinition:
@@ -30,10 +29,8 @@ def publication_asset(spec: ModelSpec) -> dg.AssetsDefinition:
     )
     def publication(context: dg.AssetExecutionContext, package: Package) -> dg.MaterializeResult[Manifest]:
         with shown_errors():
-            draft = package.file(DRAFT)
-            facts = _with_origin(
-                package.facts, context.run.run_id, asset_key(spec, "publication").to_user_string()
-            )
+            draft = package.file(package.draft)
+            facts = complete_facts(package.facts, spec, context.run.run_id)
             proofs = prove_draft(draft, facts)
             require_proofs(proofs, subject=f"the draft of {spec.name}")
             registry = open_registry(load_settings().registry_url)
@@ -55,7 +52,14 @@ def publication_asset(spec: ModelSpec) -> dg.AssetsDefinition:
     return publication
 
 
-def _with_origin(facts: ManifestFacts, run_id: str, key: str) -> ManifestFacts:
-    """The facts, with the run that publishes them: the builder of a package knows nothing of runs."""
-    training = facts.training.model_copy(update={"dagster_run_id": run_id, "asset_key": key})
-    return facts.model_copy(update={"training": training})
+def complete_facts(facts: ManifestFacts, spec: ModelSpec, run_id: str) -> ManifestFacts:
+    """The facts with what the builder of a package does not know: the run, and what the server samples by."""
+    origin = {"dagster_run_id": run_id, "asset_key": asset_key(spec, "publication").to_user_string()}
+    sampling = {
+        "entity_key": spec.source.entity_key,
+        "event_time": spec.source.event_time,
+        "reservoir": str(spec.drift.reservoir),
+    }
+    return facts.model_copy(
+        update={"training": facts.training.model_copy(update=origin), "tags": {**facts.tags, **sampling}}
+    )

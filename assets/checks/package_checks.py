@@ -1,12 +1,11 @@
 """What must hold for a draft before it may be published: one blocking check per proof."""
 
 import dagster as dg
-from mojoline.training.package import Package
 
 from assets.draft_proofs import DRAFT_PROOFS, Prove
-from assets.package import DRAFT
 from assets.stage import asset_key, shown_errors
 from mojoline.model_spec import ModelSpec
+from mojoline.training.package import Package
 
 
 def package_checks(spec: ModelSpec) -> list[dg.AssetChecksDefinition]:
@@ -18,7 +17,7 @@ def _package_check(spec: ModelSpec, name: str, prove: Prove, text: str) -> dg.As
     @dg.asset_check(asset=asset_key(spec, "package"), name=name, description=text, blocking=True)
     def check(package: Package) -> dg.AssetCheckResult:
         with shown_errors():
-            proof = prove(package.file(DRAFT), package.facts)
+            proof = prove(package.file(package.draft), package.facts)
         return dg.AssetCheckResult(
             passed=proof.passed,
             severity=dg.AssetCheckSeverity.ERROR,
