@@ -5,6 +5,7 @@ A pid alone proves nothing: after a crash or a reboot it may belong to anybody, 
 
 import contextlib
 import os
+import time
 from pathlib import Path
 
 import psutil
@@ -84,7 +85,8 @@ def find_family(record: ProcessRecord, home: Path) -> list[psutil.Process]:
             continue
         if leader is not None or belongs_to(process, home):
             family[process.pid] = process
-    return [process for process in family.values() if process.pid != os.getpid()]
+    family.pop(os.getpid(), None)
+    return [process for process in family.values() if find_process(process.pid) is not None]
 
 
 def belongs_to(process: psutil.Process, home: Path) -> bool:
@@ -118,15 +120,26 @@ def stop_processes(processes: list[psutil.Process], first_signal: int, patience:
     leader, *others = processes
     with contextlib.suppress(psutil.NoSuchProcess):
         leader.send_signal(first_signal)
-    _, alive = psutil.wait_procs([leader], timeout=patience)
+    alive = _wait_gone([leader], patience)
     for process in others:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.terminate()
-    _, orphans = psutil.wait_procs(others, timeout=3)
-    for process in [*alive, *orphans]:
+    alive += _wait_gone(others, 3)
+    for process in alive:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
-    psutil.wait_procs([*alive, *orphans], timeout=5)
+    _wait_gone(alive, 5)
+
+
+def _wait_gone(processes: list[psutil.Process], patience: float) -> list[psutil.Process]:
+    """Those that still run after `patience` seconds; a zombie counts as gone."""
+    deadline = time.monotonic() + patience
+    alive = processes
+    while alive := [one for one in alive if find_process(one.pid) is not None and one.is_running()]:
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.02)
+    return alive
 
 
 def _session(pid: int) -> int | None:
