@@ -34,7 +34,7 @@ METRICS: dict[Task, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class LabelledRows:
-    """n raw rows by column (array or list; None and NaN are missing) and their outcomes (labels, or numbers)."""
+    """Raw rows by column (None and NaN are missing) and their outcomes (labels or numbers)."""
 
     columns: Mapping[str, Sequence[object] | NDArray[Any]]
     target: Sequence[Any] | NDArray[Any]
@@ -69,6 +69,8 @@ class ManifestLike(Protocol):
 def evaluate(model: Scorer, rows: LabelledRows) -> dict[str, float]:
     """All metrics of the task (see METRICS) for a model on labelled rows.
 
+    `auc` is left out where the rows have one class only, `r2` where all outcomes are equal.
+
     Raises:
         RuntimeModelError: there are no rows, or an outcome is a class the model does not know.
     """
@@ -91,7 +93,7 @@ def evaluate_version(directory: Path, manifest: ManifestLike, rows: LabelledRows
 def measure(
     task: Task, scores: Scores, target: Sequence[Any] | NDArray[Any], labels: Sequence[str]
 ) -> dict[str, float]:
-    """All metrics of `task` from scores float64[n, m] and n outcomes; `labels` names the m columns of classes."""
+    """All metrics of `task` from scores float64[n, m] and n outcomes; `labels` names the m class columns."""
     if task == "regression":
         return _measure_values(scores[:, 0], np.asarray(target, dtype=np.float64))
     positions = {label: index for index, label in enumerate(labels)}
@@ -100,13 +102,13 @@ def measure(
         raise RuntimeModelError(f"outcome {unknown[0]!r} is no class of the model: {', '.join(labels)}")
     truth = np.array([positions[str(value)] for value in target], dtype=np.int64)
     metrics = _measure_classes(scores, truth)
-    if task == "binary":
+    if task == "binary" and len(np.unique(truth)) == 2:
         metrics["auc"] = area_under_curve(scores[:, 1], truth == 1)
     return metrics
 
 
 def area_under_curve(scores: Scores, positive: NDArray[np.bool_]) -> float:
-    """The share of (positive, negative) pairs that n scores put in order, ties counting half; NaN for one class."""
+    """The share of (positive, negative) pairs that n scores put in order; a tie counts half."""
     _, group, counts = np.unique(scores, return_inverse=True, return_counts=True)
     ranks = (np.cumsum(counts) - (counts - 1) / 2)[group]  # ties share their mean rank
     ones, zeros = int(positive.sum()), int((~positive).sum())
@@ -129,9 +131,5 @@ def _measure_classes(scores: Scores, truth: NDArray[np.int64]) -> dict[str, floa
 def _measure_values(predicted: Scores, truth: Scores) -> dict[str, float]:
     squared = float(((predicted - truth) ** 2).mean())
     spread = float(((truth - truth.mean()) ** 2).mean())
-    return {
-        "rmse": squared**0.5,
-        "mse": squared,
-        "mae": float(np.abs(predicted - truth).mean()),
-        "r2": 1 - squared / spread if spread else float("nan"),
-    }
+    errors = {"rmse": squared**0.5, "mse": squared, "mae": float(np.abs(predicted - truth).mean())}
+    return {**errors, "r2": 1 - squared / spread} if spread else errors

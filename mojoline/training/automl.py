@@ -1,3 +1,5 @@
+# mypy: disable-error-code="attr-defined, no-untyped-call"
+# pyarrow has no types: names it imports from other modules are not seen as exported.
 """The trained model: the best candidate of a pruned AutoML that answers inside the serving budget."""
 
 import time
@@ -5,12 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import mojo_scorer
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-import mojo_scorer
 from mojoline.features.snapshot import Snapshot
 from mojoline.model_spec import ModelSpec
 from mojoline.runtime.evaluation import measure
@@ -25,7 +26,7 @@ from mojoline.training.metric_choice import Metric, choose_metric
 from mojoline.training.pruning import plan_search
 from mojoline.training.reduction import SPLIT, Reduction
 from mojoline.training.search import H2OModel, read_metric, read_trees, run_search
-from mojoline.training.snapshot_columns import as_columns
+from mojoline.training.snapshot_columns import Table, as_columns
 from mojoline.training.time_split import TEST, TRAIN, VALID
 
 WINNER_FILE = "winner.zip"
@@ -106,7 +107,7 @@ def train_model(
     )
 
 
-def check_target(spec: ModelSpec, parts: dict[str, pa.Table]) -> None:
+def check_target(spec: ModelSpec, parts: dict[str, Table]) -> None:
     """TrainingError where the target of the training part does not fit the task of the spec."""
     target = spec.target
     seen = pc.unique(parts[TRAIN].column(target.column)).to_pylist()
@@ -117,8 +118,8 @@ def check_target(spec: ModelSpec, parts: dict[str, pa.Table]) -> None:
         )
     if target.task == "binary" and (len(seen) != 2 or target.positive not in seen):
         raise TrainingError(
-            f"{where} has the levels {', '.join(sorted(map(str, seen))[:10])}; a binary target has two, one of "
-            f"them the positive {target.positive!r}. Correct target in the model spec"
+            f"{where} has the levels {', '.join(sorted(map(str, seen))[:10])}; a binary target has "
+            f"two, one of them the positive {target.positive!r}. Correct target in the model spec"
         )
     if target.task == "regression":
         return
@@ -126,12 +127,12 @@ def check_target(spec: ModelSpec, parts: dict[str, pa.Table]) -> None:
         unknown = sorted(set(pc.unique(parts[part].column(target.column)).to_pylist()) - set(seen))
         if unknown:
             raise TrainingError(
-                f"{where} lacks the level {unknown[0]!r}, which comes later. Widen the time range, or give rare "
-                "levels a common name in the source table"
+                f"{where} lacks the level {unknown[0]!r}, which comes later. Widen the time range, or give "
+                "rare levels a common name in the source table"
             )
 
 
-def _part(table: pa.Table, part: str) -> pa.Table:
+def _part(table: Table, part: str) -> Table:
     return table.filter(pc.equal(table.column(SPLIT), part)).drop_columns([SPLIT])
 
 
@@ -174,7 +175,7 @@ def _measure_candidates(
     return sorted(leaderboard, key=lambda candidate: sign * candidate.metric)
 
 
-def _measure_test(spec: ModelSpec, scorer: mojo_scorer.Model, part: pa.Table) -> dict[str, float]:
+def _measure_test(spec: ModelSpec, scorer: mojo_scorer.Model, part: Table) -> dict[str, float]:
     """The winner's metrics on the test part, in the scorer that will serve it."""
     columns: dict[str, Any] = as_columns(part, scorer.feature_names)
     scores = scorer.score(scorer.matrix(columns))

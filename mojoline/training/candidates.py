@@ -2,13 +2,12 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
+import mojo_scorer
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-import mojo_scorer
 from mojoline.model_spec import BudgetSpec
 from mojoline.runtime.imputation import impute
 from mojoline.training.errors import NoWinnerError
@@ -18,9 +17,10 @@ TIMED_ROWS = 500
 
 
 class Candidate(BaseModel):
-    """One trained model: its metric on the validation part, its size, and the time of one row in microseconds.
+    """One trained model: its metric on the validation part, its size (bytes), its time for one row.
 
-    `trees` and `depth` are None for a model without trees. Times contain the reducer before the model.
+    Times are microseconds and contain the reducer before the model. `trees` and `depth` are None for a model
+    without trees.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -84,12 +84,7 @@ def choose_winner(
     if closest is None:
         raise NoWinnerError("no model was trained: raise automl.max_runtime_secs")
     raise NoWinnerError(
-        f"none of {len(leaderboard)} candidates is inside the budget of {budget.p99_ms:g} ms and {budget.bytes:,} "
-        f"bytes. Closest is {closest.model_id} with {closest.score_us_p99 / 1000:.3g} ms and {closest.bytes:,} bytes: "
-        "lower automl.ntrees or automl.max_depth, or raise the budget"
+        f"none of {len(leaderboard)} candidates is inside the budget of {budget.p99_ms:g} ms and "
+        f"{budget.bytes:,} bytes. Closest is {closest.model_id}, {closest.score_us_p99 / 1000:.3g} ms and "
+        f"{closest.bytes:,} bytes: lower automl.ntrees or automl.max_depth, or raise the budget"
     )
-
-
-def load_candidate(mojo: Path) -> mojo_scorer.Model:
-    """The scorer's model of a downloaded MOJO."""
-    return mojo_scorer.load(mojo)

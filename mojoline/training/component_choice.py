@@ -13,7 +13,9 @@ class ComponentChoice:
     rule: str
 
 
-def choose_components(cumulative: Sequence[float], *, variance: float, target_ratio: float) -> ComponentChoice:
+def choose_components(
+    cumulative: Sequence[float], *, variance: float, target_ratio: float
+) -> ComponentChoice:
     """The fewest components that keep `variance`; `target_ratio` gives way where both cannot hold.
 
     Args:

@@ -1,3 +1,5 @@
+# mypy: disable-error-code="attr-defined, no-untyped-call"
+# h2o has no types: names it imports from other modules are not seen as exported.
 """A cluster for one job: ours, or the one `MOJOLINE_H2O_URL` names, which is left running."""
 
 import re
@@ -20,7 +22,7 @@ from mojoline.training.memory_split import available_memory, split_memory
 
 @dataclass(frozen=True)
 class Cluster:
-    """A cluster this process is connected to. `jvm_pid` and `heap_bytes` are None for one that is not ours."""
+    """A cluster this process is connected to; `jvm_pid` and `heap_bytes` are None if it is not ours."""
 
     url: str
     jvm_pid: int | None

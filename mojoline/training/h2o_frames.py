@@ -1,3 +1,5 @@
+# mypy: disable-error-code="attr-defined, no-untyped-call"
+# pyarrow has no types: names it imports from other modules are not seen as exported.
 """Tables into the cluster and predictions out of it, without a bit lost.
 
 H2O's parsers, the one for Parquet too, make a decimal number of a double and miss the last bits of two in
@@ -18,14 +20,15 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from mojoline.training.errors import TrainingError
+from mojoline.training.snapshot_columns import Table
 
 H2OFrame: TypeAlias = Any  # the client is untyped and is imported late
 
 MANTISSA_BITS = 53
 
 
-def upload_table(table: pa.Table, directory: Path) -> H2OFrame:
-    """`table` (n rows; float64 and string columns, null and NaN are missing) as a frame of numbers and levels.
+def upload_table(table: Table, directory: Path) -> H2OFrame:
+    """`table` (n rows; float64 and text columns; null and NaN are missing) as a frame of numbers and levels.
 
     A column without any value has no type in H2O, which leaves it out of training as it does constants.
 
@@ -61,7 +64,7 @@ def upload_table(table: pa.Table, directory: Path) -> H2OFrame:
     return frame
 
 
-def take_apart(column: pa.ChunkedArray) -> tuple[pa.Array, pa.Array]:
+def take_apart(column: Any) -> tuple[Any, Any]:  # noqa: ANN401 - Arrow has no types
     """Mantissas (int64, 53 bits) and exponents (int32) with value = mantissa x 2^exponent; null for missing.
 
     Exact for every normal double; a subnormal one (below 2.3e-308) arrives as zero.

@@ -142,7 +142,9 @@ class Jvm:
     def _wait_for_address(self) -> str:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
-            if self.files.address.exists() and (text := self.files.address.read_text(encoding="ascii").strip()):
+            if self.files.address.exists() and (
+                text := self.files.address.read_text(encoding="ascii").strip()
+            ):
                 return text
             if not self.is_running():
                 raise ClusterError(f"the H2O node did not start: {self.last_words()}")

@@ -1,4 +1,4 @@
-"""Runs a command and ends it when the parent is gone: `jvm_guard.py COMMAND...`, the parent holding our stdin.
+"""Runs a command and ends it when the parent is gone: `jvm_guard.py COMMAND...`, stdin held by the parent.
 
 A process that is killed with SIGKILL cannot tidy up, but the kernel closes its pipes. This program waits for
 the end of its stdin, which nobody ever writes to, and then kills the command. It prints the command's pid and
@@ -11,6 +11,7 @@ import select
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 
 PR_SET_PDEATHSIG = 1
 POLL_SECONDS = 0.5
@@ -32,7 +33,7 @@ def run(command: list[str]) -> int:
     return child.returncode
 
 
-def _bind_to_guard():  # type: ignore[no-untyped-def]  # noqa: ANN202 - a closure for preexec_fn
+def _bind_to_guard() -> Callable[[], None]:
     """What makes the kernel kill the command when this program itself is killed."""
     prctl = ctypes.CDLL(None, use_errno=True).prctl
 

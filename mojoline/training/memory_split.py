@@ -45,7 +45,7 @@ def split_memory(limit_bytes: int, share: float) -> MemorySplit:
 
 
 def available_memory(cgroups: Path = CGROUPS) -> int:
-    """Bytes this process can still take: free memory of the machine, or less where a control group says so."""
+    """Bytes this process can still take: what the machine has free, or less where a control group says so."""
     machine = int(psutil.virtual_memory().available)
     return min([machine, *_cgroup_rooms(cgroups, Path("/proc/self/cgroup"))])
 
@@ -85,7 +85,9 @@ def _room(folder: Path, limit: str, usage: str, cache: str) -> int | None:
     try:
         allowed = int((folder / limit).read_text(encoding="ascii"))
         used = int((folder / usage).read_text(encoding="ascii"))
-        stat = dict(line.split() for line in (folder / "memory.stat").read_text(encoding="ascii").splitlines())
+        stat = dict(
+            line.split() for line in (folder / "memory.stat").read_text(encoding="ascii").splitlines()
+        )
     except (OSError, ValueError):  # no such group, or "max": no limit here
         return None
     return max(0, allowed - used + int(stat.get(cache, 0)))

@@ -1,3 +1,5 @@
+# mypy: disable-error-code="attr-defined, no-untyped-call"
+# pyarrow has no types: names it imports from other modules are not seen as exported.
 """The package: the draft of a version, with everything a server needs to check it before it serves it."""
 
 from importlib.metadata import version

@@ -11,7 +11,7 @@ SECONDS = 120
 
 
 def build_pipeline(reducer: Path | None, model: Path, k: int, output: Path) -> None:
-    """Write `output`: the reducer's k components feed PC1..PCk of the model; without a reducer, the model alone.
+    """Write `output`: the reducer's k components feed PC1..PCk of the model; without a reducer, that model.
 
     Raises:
         TrainingError: H2O's tool refused the parts; the message has what it printed.

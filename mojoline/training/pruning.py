@@ -7,8 +7,8 @@ from mojoline.model_spec import ModelSpec
 from mojoline.settings import TrainingSettings
 from mojoline.training.metric_choice import choose_metric
 
-# A tree model is scored every 5 trees and may stop once the mean of the last 6 scores is not better than that of
-# the 6 before: never with fewer than 50 trees, so that one lucky early score does not end the search.
+# A tree model is scored every 5 trees and may stop once the mean of the last 6 scores is not better than that
+# of the 6 before: never with fewer than 50 trees, so that one lucky early score does not end the search.
 STOPPING_ROUNDS = 6
 FIRST_DEPTH = 5  # of the first model of each family: shallow trees are quick, small and seldom overfit
 MAKE_UP_SECONDS = 10  # for a family the budget was too short for

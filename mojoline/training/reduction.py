@@ -1,13 +1,16 @@
+# mypy: disable-error-code="attr-defined, no-untyped-call"
+# pyarrow has no types: names it imports from other modules are not seen as exported.
 """The reduction: numeric features become the principal components that keep most of their variance."""
 
 from pathlib import Path
 from typing import Any, Literal
 
+import mojo_scorer
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
-import mojo_scorer
 from mojoline.features.snapshot import Snapshot
 from mojoline.model_spec import ModelSpec
 from mojoline.runtime.imputation import impute
@@ -19,6 +22,7 @@ from mojoline.training.h2o_cluster import start_cluster
 from mojoline.training.h2o_frames import H2OFrame, upload_table
 from mojoline.training.snapshot_columns import (
     Columns,
+    Table,
     as_columns,
     categorical_names,
     numeric_names,
@@ -38,8 +42,8 @@ class Reduction(StageRecord):
     """A fitted reducer and the training columns it made.
 
     `training` holds, row for row as the snapshot, PC1..PCk, the features that are not reduced, the target and
-    `split` (train, valid, test: 70, 15, 15 % by time). `explained` and `cumulative` have one share per possible
-    component. `impute` (column -> mean over the snapshot) fills missing inputs before the reducer.
+    `split` (train, valid, test: 70, 15, 15 % by time). `explained` and `cumulative` have one share for each
+    possible component. `impute` (column -> mean over the snapshot) fills missing inputs before the reducer.
     """
 
     kind: Literal["pca", "none"]
@@ -65,10 +69,10 @@ class Reduction(StageRecord):
 
 
 def fit_reduction(spec: ModelSpec, snapshot: Snapshot, settings: Settings, directory: Path) -> Reduction:
-    """Fit the reducer of `spec` on the training part of a snapshot and make the training columns with its MOJO.
+    """Fit the reducer of `spec` on the training part of a snapshot; make the training columns with its MOJO.
 
     Raises:
-        TrainingError: too few rows, a column without values, or names the training columns need for themselves.
+        TrainingError: too few rows, a column without values, or a name the training columns need themselves.
         ClusterError: the H2O cluster did not start or died.
     """
     table = read_table(snapshot)
@@ -90,30 +94,29 @@ def fit_reduction(spec: ModelSpec, snapshot: Snapshot, settings: Settings, direc
     filled = impute(stack(columns, numeric), numeric, means)
     fitted = _fit(spec, numeric, filled[splits == TRAIN], settings, directory)
     components = score_components(directory / MOJO_FILE, columns, means)
-    _write_training(
-        directory, pa.table({**_by_name(components), **dict_of(table, categorical)}), labels
-    )
+    _write_training(directory, pa.table({**_by_name(components), **_some(table, categorical)}), labels)
     return Reduction(
-        kind="pca", inputs=numeric, impute=means, mojo=MOJO_FILE, directory=directory.absolute(), **fitted, **facts
+        kind="pca",
+        inputs=numeric,
+        impute=means,
+        mojo=MOJO_FILE,
+        directory=directory.absolute(),
+        **fitted,
+        **facts,
     )
 
 
-def score_components(mojo: Path, columns: Columns, means: dict[str, float]) -> np.ndarray[Any, np.dtype[np.float64]]:
+def score_components(mojo: Path, columns: Columns, means: dict[str, float]) -> NDArray[np.float64]:
     """float64[n, k]: the components of raw `columns` (NaN for missing), by the scorer that also serves."""
     reducer = mojo_scorer.load(mojo)
     matrix = impute(stack(columns, reducer.feature_names), reducer.feature_names, means)
     return reducer.score(matrix)
 
 
-def dict_of(table: pa.Table, names: list[str]) -> dict[str, pa.ChunkedArray]:
-    """Some columns of a table by name."""
-    return {name: table.column(name) for name in names}
-
-
 def _fit(
     spec: ModelSpec,
     names: list[str],
-    matrix: np.ndarray[Any, np.dtype[np.float64]],
+    matrix: NDArray[np.float64],
     settings: Settings,
     directory: Path,
 ) -> dict[str, Any]:
@@ -156,11 +159,15 @@ def _explained(pca: Any) -> list[float]:  # noqa: ANN401 - an untyped client
     return [float(value) for value in row[1:]]
 
 
-def _by_name(components: np.ndarray[Any, np.dtype[np.float64]]) -> dict[str, Any]:
+def _by_name(components: NDArray[np.float64]) -> dict[str, Any]:
     return {f"PC{index + 1}": components[:, index] for index in range(components.shape[1])}
 
 
-def _write_training(directory: Path, features: pa.Table, labels: dict[str, Any]) -> None:
+def _some(table: Table, names: list[str]) -> dict[str, Any]:
+    return {name: table.column(name) for name in names}
+
+
+def _write_training(directory: Path, features: Table, labels: dict[str, Any]) -> None:
     for name, values in labels.items():
         features = features.append_column(name, values)
     pq.write_table(features, directory / TRAINING_FILE, compression="zstd")

@@ -1,7 +1,10 @@
+# mypy: disable-error-code="attr-defined, no-untyped-call"
+# h2o has no types: names it imports from other modules are not seen as exported.
 """One AutoML run in the cluster this process is connected to, and what it left there."""
 
 import re
 import time
+import warnings
 from collections.abc import Iterable
 from typing import Any
 
@@ -19,7 +22,7 @@ def run_search(
 ) -> list[H2OModel]:
     """Every model of the search, at least one of each family.
 
-    `valid` stops the training of single models and ranks them all. A family the budget ended too early for gets
+    `valid` stops the training of single models and ranks them all. A family the budget was too short for gets
     ten seconds of its own.
 
     Raises:
@@ -37,8 +40,8 @@ def run_search(
     missing = missing_families(search.families, (model.algo for model in models))
     if missing:
         raise TrainingError(
-            f"no {' and no '.join(missing)} was trained in {search.max_runtime_secs} s on {train.nrow} rows: raise "
-            "automl.max_runtime_secs (MOJOLINE_TRAINING__MAX_RUNTIME_SECS), or take the family out of the spec"
+            f"no {' and no '.join(missing)} was trained in {search.max_runtime_secs} s on {train.nrow} rows: "
+            "raise automl.max_runtime_secs (MOJOLINE_TRAINING__MAX_RUNTIME_SECS) or drop the family"
         )
     return models
 
@@ -70,8 +73,12 @@ def _run(
     from h2o.automl import H2OAutoML
 
     automl = H2OAutoML(**search.arguments())
-    automl.train(
-        x=features, y=target, training_frame=train, validation_frame=valid, leaderboard_frame=valid
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore"
+        )  # about levels that only later rows have: that is why there is a valid part
+        automl.train(
+            x=features, y=target, training_frame=train, validation_frame=valid, leaderboard_frame=valid
+        )
     names = automl.leaderboard["model_id"].as_data_frame(use_pandas=False, header=False)
     return [h2o.get_model(row[0]) for row in names if re.match(r"(GBM|GLM|XGBoost)_", row[0])]

@@ -1,3 +1,5 @@
+# mypy: disable-error-code="attr-defined, no-untyped-call"
+# pyarrow has no types: names it imports from other modules are not seen as exported.
 """The columns of a snapshot as arrays, as the scorer takes them."""
 
 from collections.abc import Sequence
@@ -11,10 +13,11 @@ from numpy.typing import NDArray
 from mojoline.features.snapshot import Snapshot
 from mojoline.training.errors import TrainingError
 
+Table: TypeAlias = Any  # pyarrow has no types
 Columns: TypeAlias = dict[str, NDArray[Any]]
 
 
-def read_table(snapshot: Snapshot) -> pa.Table:
+def read_table(snapshot: Snapshot) -> Table:
     """All rows of a snapshot, ordered by event time and entity key."""
     return pq.read_table(snapshot.file(snapshot.parquet))
 
@@ -29,8 +32,8 @@ def categorical_names(snapshot: Snapshot) -> list[str]:
     return [column.name for column in snapshot.columns if column.type == "categorical"]
 
 
-def as_columns(table: pa.Table, names: Sequence[str]) -> Columns:
-    """name -> n values: float64 with NaN for missing, or objects (text, None for missing)."""
+def as_columns(table: Table, names: Sequence[str]) -> Columns:
+    """Name -> n values: float64 with NaN for missing, or objects (text, None for missing)."""
     return {name: _as_array(table.column(name)) for name in names}
 
 
@@ -55,7 +58,7 @@ def require_values(columns: Columns, names: Sequence[str]) -> None:
         )
 
 
-def _as_array(column: pa.ChunkedArray) -> NDArray[Any]:
+def _as_array(column: Any) -> NDArray[Any]:  # noqa: ANN401 - a column of a Table
     if pa.types.is_floating(column.type):
         return np.asarray(column.to_numpy(), dtype=np.float64)
     return np.asarray(column.to_numpy(zero_copy_only=False), dtype=object)

@@ -23,14 +23,14 @@ def split_by_time(moments: NDArray[Any]) -> NDArray[np.str_]:
     rows = len(moments)
     if rows < MIN_ROWS:
         raise TrainingError(
-            f"{rows} rows are too few to train on, {MIN_ROWS} are needed: widen the time range of the snapshot"
+            f"{rows} rows are too few to train on, {MIN_ROWS} are needed: widen the snapshot's time range"
         )
     ends = [int(np.searchsorted(moments, moments[int(rows * share)], side="left")) for share in SHARES]
     parts = np.repeat(np.array([TRAIN, VALID, TEST]), np.diff([0, *ends, rows]))
     for part in (TRAIN, VALID, TEST):
         if part not in parts:
             raise TrainingError(
-                f"no rows are left for the {part} part: {rows} rows share {len(np.unique(moments))} moment(s) "
-                "of event time. Check source.event_time of the model spec"
+                f"no rows are left for the {part} part: {rows} rows share {len(np.unique(moments))} "
+                "moment(s) of event time. Check source.event_time of the model spec"
             )
     return parts
