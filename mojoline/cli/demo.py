@@ -120,7 +120,7 @@ class Demo:
 
         def start_callers(stage: str) -> None:
             if stage == "package":
-                traffic.__enter__()
+                traffic.start()
                 time.sleep(CALM_SECONDS)
 
         follower = TrainingRun(self.screen, " 2", start_callers)

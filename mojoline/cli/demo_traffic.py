@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
-from typing import Self
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -47,17 +46,15 @@ class Traffic:
         self._answers: list[Answer] = []
         self._thread = threading.Thread(target=self._send, name="traffic", daemon=True)
 
-    def __enter__(self) -> Self:
+    def start(self) -> None:
+        """Begin to ask."""
         self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
     def stop(self) -> list[Answer]:
         """Send nothing more, wait for what is under way, return every answer in the order they were due."""
         self._stopped.set()
-        self._thread.join()
+        if self._thread.ident is not None:  # a run may fail before its callers were started
+            self._thread.join()
         return sorted(self._answers, key=lambda answer: answer.due)
 
     @property
