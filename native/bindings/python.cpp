@@ -151,6 +151,8 @@ NB_MODULE(_core, m) {
   using mojo::PyModel;
   namespace docs = mojo::docs;
 
+  // Models that live until the process ends are no leak worth a page on stderr.
+  nb::set_leak_warnings(false);
   m.doc() = "Scores H2O-3 MOJO files natively.";
 
   nb::exception<mojo::Error> error(m, "MojoError", PyExc_Exception);

@@ -108,7 +108,13 @@ class Xgboost final : public Scorer {
 
   float margin_of(std::size_t group, const float* vector) const {
     float sum = sums_before_base ? 0.0F : base;
-    for (std::uint32_t root : booster.roots[group]) sum += booster.leaf_of(root, vector);
+    const std::vector<std::uint32_t>& roots = booster.roots[group];
+    for (std::size_t k = 0; k < roots.size(); ++k) {
+      float leaf = booster.leaf_of(roots[k], vector);
+      // Java counts k within the group although the weights are in file order: wrong for several groups, but
+      // its answer.
+      sum += booster.weights.empty() ? leaf : booster.weights[k] * leaf;
+    }
     return sums_before_base ? sum + base : sum;
   }
 

@@ -1,4 +1,4 @@
-// XGBoost models with booster gbtree, in float32 as Java computes them.
+// XGBoost models with booster gbtree or dart, in float32 as Java computes them.
 #pragma once
 
 #include <memory>

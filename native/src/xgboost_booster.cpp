@@ -104,10 +104,13 @@ Booster read_booster(Bytes bytes, std::size_t width, std::size_t groups) {
   }
   booster.objective = read_name(reader);
   std::string kind = read_name(reader);
-  if (kind != "gbtree") throw UnsupportedError("XGBoost booster " + kind + " is not supported");
+  if (kind != "gbtree" && kind != "dart")
+    throw UnsupportedError("XGBoost booster " + kind + " is not supported");
 
   auto trees = reader.little<std::int32_t>();
-  reader.skip(156);
+  reader.skip(12);
+  auto buffered = reader.little<std::int64_t>();
+  reader.skip(136);
   if (trees < 0 || static_cast<std::size_t>(trees) > reader.left() / (37 * 4)) {
     throw FormatError("boosterBytes: " + std::to_string(trees) + " trees, " + std::to_string(reader.left()) +
                       " bytes left");
@@ -123,6 +126,13 @@ Booster read_booster(Bytes bytes, std::size_t width, std::size_t groups) {
     if (group < 0 || group >= static_cast<std::int64_t>(groups))
       throw FormatError("boosterBytes: tree of output group " + std::to_string(group));
     booster.roots[group].push_back(root);
+  }
+  if (kind == "dart" && trees > 0) {
+    if (buffered != 0)
+      throw UnsupportedError("XGBoost booster dart with a prediction buffer is not supported");
+    if (reader.little<std::uint64_t>() != roots.size())
+      throw FormatError("boosterBytes: not one weight per tree");
+    for (std::size_t i = 0; i < roots.size(); ++i) booster.weights.push_back(reader.little<float>());
   }
   booster.nodes.shrink_to_fit();
   return booster;

@@ -23,6 +23,7 @@ struct Booster {
   std::string objective;
   std::vector<Node> nodes;
   std::vector<std::vector<std::uint32_t>> roots;  // per output group, in file order
+  std::vector<float> weights;                     // of booster dart, in file order; empty for gbtree
 
   // The leaf value of the tree at `root` for a feature vector in which NaN is missing.
   float leaf_of(std::uint32_t root, const float* vector) const;

@@ -74,6 +74,7 @@ def h2o_server() -> Iterator[None]:
             h2o.connect(url=f"http://127.0.0.1:{port}", verbose=False)
             h2o.no_progress()
             yield
+            h2o.connection().close()
         finally:
             server.kill()
             server.wait()
@@ -197,6 +198,8 @@ MODELS = {
     "xgboost_regression": xgboost("amount"),
     "xgboost_poisson": xgboost("count", distribution="poisson", ntrees=4),
     "xgboost_sparse": xgboost("flag", dmatrix_type="sparse", ntrees=4),
+    "xgboost_dart": xgboost("flag", booster="dart", rate_drop=0.4, ntrees=6),
+    "xgboost_dart_multinomial": xgboost("kind", booster="dart", rate_drop=0.4, ntrees=3),
     "xgboost_numbers": xgboost("flag", NUMBERS, ntrees=4),
     "glm_binomial": glm("flag", family="binomial"),
     "glm_gaussian": glm("amount", family="gaussian"),

@@ -339,7 +339,7 @@ def test_malformed_booster(case: str, tmp_path: Path) -> None:
 def test_other_boosters_are_named(tmp_path: Path) -> None:
     entries = read_entries("xgboost_multinomial")
     for old, new, message in [
-        (b"gbtree", b"dart00", "booster dart00"),
+        (b"gbtree", b"gblina", "booster gblina"),
         (b"multi:softprob", b"multi:softbrot", "softbrot"),
     ]:
         booster = entries["boosterBytes"].replace(old, new)
