@@ -52,7 +52,7 @@ check: setup  ## format, lint, types, layers, pins, Dagster definitions
 	$(BIN)/mypy native/python
 	$(BIN)/lint-imports
 	$(BIN)/python -m mojoline.versions
-	$(BIN)/dg check defs
+	VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/dg check defs
 
 test: setup  ## the test suite; no root, no Debian packages (<= 15 minutes on 2 cores)
 	$(BIN)/pytest -m "not system" --durations=15 tests native/tests $(ARGS)

