@@ -23,7 +23,7 @@ from mojoline.training.golden_rows import GOLDEN_FILE, GoldenCounts, RawRows, wr
 from mojoline.training.h2o_cluster import start_cluster
 from mojoline.training.h2o_frames import upload_table
 from mojoline.training.metric_choice import Metric, choose_metric
-from mojoline.training.pruning import plan_search
+from mojoline.training.pruning import BRIEF_CELLS, plan_search
 from mojoline.training.reduction import SPLIT, Reduction
 from mojoline.training.search import H2OModel, read_metric, read_trees, run_search
 from mojoline.training.snapshot_columns import Table, as_columns
@@ -76,7 +76,8 @@ def train_model(
     features = [name for name in parts[TRAIN].column_names if name != target]
     mojos = directory / CANDIDATES
     mojos.mkdir()
-    with start_cluster(settings.training, settings.h2o_url, directory) as cluster:
+    brief = parts[TRAIN].num_rows * len(features) < BRIEF_CELLS
+    with start_cluster(settings.training, settings.h2o_url, directory, brief=brief) as cluster:
         train = upload_table(parts[TRAIN], directory)
         valid = upload_table(parts[VALID], directory)
         models = run_search(search, features=features, target=target, train=train, valid=valid)

@@ -155,7 +155,7 @@ class Jvm:
 def describe_status(status: int | None, log: str, heap: int) -> str:
     """How a node ended, from its exit status (as `subprocess` gives it) and what it printed."""
     megabytes = heap // (1024 * 1024)
-    if "OutOfMemoryError" in log:
+    if "java.lang.OutOfMemoryError" in log:  # the log also has our option of that name
         return (
             f"out of memory: the heap of {megabytes} MiB is full. Free memory or raise "
             "MOJOLINE_TRAINING__MEMORY_LIMIT; fewer rows or columns need less"

@@ -11,6 +11,7 @@ from mojoline.training.metric_choice import choose_metric
 # of the 6 before: never with fewer than 50 trees, so that one lucky early score does not end the search.
 STOPPING_ROUNDS = 6
 FIRST_DEPTH = 5  # of the first model of each family: shallow trees are quick, small and seldom overfit
+BRIEF_CELLS = 1_000_000  # training on less is over before the JVM's optimizing compiler pays
 MAKE_UP_SECONDS = 10  # for a family the budget was too short for
 
 
@@ -60,7 +61,11 @@ class Search:
         return {
             "include_algos": self.families,
             # honoured for every algorithm because of the node's system property, see jvm.OPTIONS
-            "algo_parameters": {"max_depth": self.max_depth, "ntrees": self.ntrees},
+            "algo_parameters": {
+                "max_depth": self.max_depth,
+                "ntrees": self.ntrees,
+                "XGBoost__tree_method": "hist",  # its default for small data takes half as long again
+            },
             "max_runtime_secs": self.max_runtime_secs,
             "max_models": self.max_models,
             "seed": self.seed,
