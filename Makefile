@@ -23,7 +23,7 @@ setup: .venv/native.stamp  ## install everything into .venv and build the native
 	  { echo "python cannot make a virtual environment: on Debian install python3-venv"; rm -rf .venv; exit 1; }
 	@echo "installing packages into .venv"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@
 
