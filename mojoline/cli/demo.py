@@ -31,7 +31,7 @@ from mojoline.stack.local_stack import StackState, down, up
 
 RATE = 200  # requests a second
 LEAST_REQUESTS = 2_000
-CALM_SECONDS = 4.0  # of traffic before the second version is published, and after each swap
+CALM_SECONDS = 3.0  # of traffic after each swap
 SWAP_TIMEOUT = 60.0
 ROWS_OF_TRAFFIC = 300
 
@@ -95,7 +95,7 @@ class Demo:
     def train_first(self) -> str:
         """Train, publish and serve the first version; its name."""
         config = run_config(
-            self.spec.name, self.plan.first, self.plan.training, "the demo starts with its first version"
+            self.spec.name, self.plan, self.plan.first, "the demo starts with its first version"
         )
         seen = TrainingRun(self.screen, "").follow(self.dagster, self._job, config)
         version = str(seen["publication"]["version"])
@@ -119,12 +119,11 @@ class Demo:
         traffic = Traffic(self.stack.api_url, self.spec.name, rows, positive, RATE)
 
         def start_callers(stage: str) -> None:
-            if stage == "package":
+            if stage == "trained_model":
                 traffic.start()
-                time.sleep(CALM_SECONDS)
 
         follower = TrainingRun(self.screen, " 2", start_callers)
-        config = run_config(self.spec.name, self.plan.second, self.plan.training, "the demo shows a swap")
+        config = run_config(self.spec.name, self.plan, self.plan.second, "the demo shows a swap")
         try:
             seen = follower.follow(self.dagster, self._job, config)
             second, moved = str(seen["publication"]["version"]), self._alias_moved()

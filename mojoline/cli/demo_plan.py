@@ -38,14 +38,22 @@ class TrainingBudget(BaseModel):
 
 
 class DemoPlan(BaseModel):
-    """One size of the demo: two training windows, and the rows that are replayed for the drift report."""
+    """One size of the demo: two training windows, and the rows that are replayed for the drift report.
+
+    `history` is how far the source is loaded before the first run; without it, as far as each window reaches.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    history: date | None = None
     first: Window
     second: Window
     replay: Window
     training: TrainingBudget
+
+    def loaded_until(self, window: Window) -> datetime:
+        """How far the source table reaches when a version is trained on `window`."""
+        return Window(until=self.history or window.until).end
 
 
 class DemoFile(BaseModel):

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-from mojoline.cli.demo_plan import TrainingBudget, Window
+from mojoline.cli.demo_plan import DemoPlan, Window
 from mojoline.cli.demo_screen import DemoScreen, StageLine
 from mojoline.stack.dagster_client import DagsterClient, RunEvent
 
@@ -22,14 +22,14 @@ TITLES = {
 }
 
 
-def run_config(model: str, window: Window, budget: TrainingBudget, override_reason: str) -> dict[str, Any]:
+def run_config(model: str, plan: DemoPlan, window: Window, override_reason: str) -> dict[str, Any]:
     """The launchpad's run config for one training run of the demo."""
     until = window.end.isoformat()
     since = None if window.start is None else window.start.isoformat()
     configs = {
-        "source_table": {"until": until},
+        "source_table": {"until": plan.loaded_until(window).isoformat()},
         "snapshot": {"since": since, "until": until},
-        "trained_model": budget.model_dump(),
+        "trained_model": plan.training.model_dump(),
         "champion": {"override_reason": override_reason},
     }
     return {"ops": {f"{model}__{stage}": {"config": config} for stage, config in configs.items()}}
