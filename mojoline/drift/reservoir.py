@@ -6,7 +6,6 @@ nothing until the bound is reached; from then on rows are lost, and counted.
 """
 
 import asyncio
-import contextlib
 from collections import OrderedDict
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -47,6 +46,7 @@ class ReservoirWriter:
         self._thresholds: OrderedDict[str, float] = OrderedDict()
         self._something = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._closing = False
         self._waiting = 0
         self.written = 0
         self.lost = 0
@@ -87,10 +87,11 @@ class ReservoirWriter:
 
     async def close(self, timeout: float = 2.0) -> None:
         """Write what waits, give up after `timeout` seconds (the rest counts as lost), and disconnect."""
+        self._closing = True
         if self._task is not None:
             self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            # not awaited for ever: a client in the middle of connecting may swallow the cancellation
+            await asyncio.wait({self._task}, timeout=timeout)
         try:
             await asyncio.wait_for(self._flush(), timeout)
         except (RedisError, OSError, TimeoutError) as error:
@@ -102,7 +103,7 @@ class ReservoirWriter:
 
     async def _run(self) -> None:
         pause = self._flush_seconds
-        while True:
+        while not self._closing:
             await self._something.wait()
             await asyncio.sleep(pause)
             self._something.clear()
