@@ -72,7 +72,7 @@ format:  ## format and mend what ruff can mend
 	$(BIN)/ruff check --fix .
 
 clean: down  ## forget what the demo made: data, models, runs
-	rm -rf .mojoline demo.json
+	rm -rf "$${MOJOLINE_HOME:-.mojoline}" demo.json
 
 distclean: clean  ## also remove .venv and every cache
 	rm -rf .venv native/build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -10,10 +10,19 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from mojoline.errors import MojolineError
@@ -44,6 +53,14 @@ class Ports(_Group):
     dagster: int = Field(default=3000, ge=1, le=65535, description="Dagster UI and GraphQL")
     rest: int = Field(default=8080, ge=1, le=65535, description="prediction API")
     admin: int = Field(default=8083, ge=1, le=65535, description="control plane of the prediction API")
+
+    @model_validator(mode="after")
+    def _all_different(self) -> Self:
+        if len({self.dagster, self.rest, self.admin}) < 3:
+            raise ValueError(
+                f"dagster={self.dagster}, rest={self.rest}, admin={self.admin}: choose three different ports"
+            )
+        return self
 
 
 class TrainingSettings(_Group):

@@ -27,7 +27,7 @@ from mojoline.registry.filesystem_registry import open_registry
 from mojoline.runtime.scoring_model import ScoringModel
 from mojoline.settings import Settings
 from mojoline.stack.dagster_client import DagsterClient
-from mojoline.stack.local_stack import StackState, down, up
+from mojoline.stack.local_stack import StackState, down, status, up
 
 RATE = 200  # requests a second
 LEAST_REQUESTS = 2_000
@@ -46,17 +46,23 @@ def run_demo(settings: Settings, *, small: bool, exit_when_done: bool, report: P
     Raises:
         MojolineError: a stage failed, or an answer was wrong; everything finished so far is kept.
     """
+    if report is not None and not report.absolute().parent.is_dir():
+        raise DemoError(f"--report {report}: there is no directory {report.absolute().parent}; make it first")
     console = Console()
     leave_running = console.is_terminal and not exit_when_done
+    demo = Demo(settings, small, console)
+    was_up = any(service.pid is not None for service in status(settings))
     try:
-        demo = Demo(settings, small, console)
         demo.run()
         if report is not None:
             demo.report.write(report)
         if leave_running:
             demo.wait_for_the_end()
     finally:
-        down(settings)
+        if was_up:
+            console.print("the servers ran before this demo and go on; `mojoline down` stops them")
+        else:
+            down(settings)
 
 
 class Demo:
@@ -187,7 +193,9 @@ class Demo:
         """Leave the servers up until Ctrl-C."""
         self.console.print(f"Dagster UI      {self.stack.dagster_url}")
         self.console.print(f"prediction API  {self.stack.api_url}")
-        self.console.print("Ctrl-C stops both; what was made stays in .mojoline, `make clean` forgets it")
+        self.console.print(
+            f"Ctrl-C ends; what was made stays in {self.settings.home}, `make clean` forgets it"
+        )
         try:
             while True:
                 time.sleep(3600)

@@ -135,8 +135,9 @@ def _prepare(paths: StackPaths, user: tuple[int, int] | None) -> None:
         for directory in (paths.postgres_data, paths.postgres_socket, postgres_program("postgres")):
             _let_pass(directory.parent)
         _let_read(postgres_program("postgres").parents[1])
-    for leftover in paths.home.glob(".pg-*"):  # initdb was killed
-        shutil.rmtree(leftover)
+    for leftover in paths.home.glob(".pg-*"):
+        # of an initdb that was killed; it may still be cleaning up itself, what stays goes at the next start
+        shutil.rmtree(leftover, ignore_errors=True)
     if not (paths.postgres_data / "PG_VERSION").exists():
         _init_cluster(paths, user)
     _refuse_other_version(paths.postgres_data)

@@ -27,6 +27,7 @@ Progress = Callable[[str, str], None]
 """Called with the service's name and what happens to it."""
 
 RECONNECT_SECONDS = 15.0  # a server that was running may have lost another one and needs to find it again
+RELEASE_SECONDS = 5.0
 LOG_LIMIT = 10_000_000  # bytes; a longer log is moved aside at the next start
 
 
@@ -166,7 +167,7 @@ def stop_named(name: str, paths: StackPaths, stop_signal: int, patience: float) 
         holders = find_holders(lock)
         stop_processes(holders, stop_signal, patience)
         stopped = True
-        if _is_locked(lock):
+        if not _is_released(lock):
             raise StackError(
                 f"{name}: {lock} is held by a process that cannot be stopped; end it and try again"
             )
@@ -201,6 +202,16 @@ def _is_locked(path: Path) -> bool:
             return False
     except StackError:
         return True
+
+
+def _is_released(path: Path) -> bool:
+    """Whether the lock is free, or becomes so soon: a process that is dying holds it to the end."""
+    deadline = time.monotonic() + RELEASE_SECONDS
+    while _is_locked(path):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
 
 
 def _log_file(paths: StackPaths, name: str) -> Path:
