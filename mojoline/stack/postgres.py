@@ -12,6 +12,7 @@ import shutil
 import signal
 import stat
 import subprocess
+import time
 from functools import partial
 from pathlib import Path
 from urllib.parse import quote
@@ -25,6 +26,7 @@ from mojoline.stack.service import Service
 NAME = "postgres"
 ROLE = DATABASE = "mojoline"
 SYSTEM_USER = "embedded_postgres"
+SCRATCH_SECONDS = 10.0
 DAGSTER_SCHEMA = "dagster"
 
 
@@ -136,12 +138,19 @@ def _prepare(paths: StackPaths, user: tuple[int, int] | None) -> None:
             _let_pass(directory.parent)
         _let_read(postgres_program("postgres").parents[1])
     for leftover in paths.home.glob(".pg-*"):
-        # of an initdb that was killed; it may still be cleaning up itself, what stays goes at the next start
-        shutil.rmtree(leftover, ignore_errors=True)
+        _remove_scratch(leftover)
     if not (paths.postgres_data / "PG_VERSION").exists():
         _init_cluster(paths, user)
     _refuse_other_version(paths.postgres_data)
     _clear_stale_locks(paths)
+
+
+def _remove_scratch(directory: Path) -> None:
+    """Remove what a killed `up` left; its initdb may live a moment longer and write or clean up there too."""
+    deadline = time.monotonic() + SCRATCH_SECONDS
+    while directory.exists() and time.monotonic() < deadline:
+        shutil.rmtree(directory, ignore_errors=True)
+        time.sleep(0.05)
 
 
 def _init_cluster(paths: StackPaths, user: tuple[int, int] | None) -> None:
