@@ -14,7 +14,7 @@ import psutil
 from rich.console import Console
 
 from mojoline.cli.demo_plan import DemoPlan, Window, read_demo
-from mojoline.cli.demo_replay import replay_rows
+from mojoline.cli.demo_replay import known_features, replay_rows
 from mojoline.cli.demo_report import DemoReport, LeaderboardRow, SwapFigures, print_summary
 from mojoline.cli.demo_screen import DemoScreen
 from mojoline.cli.demo_traffic import Traffic, find_errors, p99_ms
@@ -208,11 +208,7 @@ class Demo:
 
     def _rows(self, window: Window, limit: int) -> list[dict[str, object]]:
         found = fetch_rows(self.stack.database_url, self.spec, since=None, until=window.end, limit=limit)
-        names = set(self.spec.features.names)
-        return [
-            {name: value for name, value in row.items() if name in names and value is not None}
-            for row in found
-        ]
+        return [known_features(self.spec, row) for row in found]
 
     def _await_served(self, version: str) -> float:
         """Wait until the API serves `version`: seconds since its alias moved."""
