@@ -80,7 +80,7 @@ def train_model(
     with start_cluster(settings.training, settings.h2o_url, directory, brief=brief) as cluster:
         train = upload_table(parts[TRAIN], directory)
         valid = upload_table(parts[VALID], directory)
-        models = run_search(search, features=features, target=target, train=train, valid=valid)
+        models = run_search(search, metric, features=features, target=target, train=train, valid=valid)
         for model in models:
             model.download_mojo(str(mojos / f"{model.model_id}.zip"))
         leaderboard = _measure_candidates(models, mojos, metric, spec, reduction, raw)

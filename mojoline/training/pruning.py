@@ -13,6 +13,7 @@ STOPPING_ROUNDS = 6
 FIRST_DEPTH = 5  # of the first model of each family: shallow trees are quick, small and seldom overfit
 BRIEF_CELLS = 1_000_000  # training on less is over before the JVM's optimizing compiler pays
 MAKE_UP_SECONDS = 10  # for a family the budget was too short for
+TREES_PER_SCORE = 5  # as AutoML
 
 
 @dataclass(frozen=True)
@@ -49,12 +50,24 @@ class Search:
             return None
         return replace(self, families=families, max_models=models_left, max_runtime_secs=time_left)
 
-    def make_up_round(self, families: list[str]) -> "Search":
-        """Ten seconds for each of `families`, which the budget was too short for."""
-        seconds = MAKE_UP_SECONDS * len(families)
-        return replace(
-            self.first_round(), families=families, max_models=len(families), max_runtime_secs=seconds
-        )
+    def single_model(self, family: str) -> dict[str, Any]:
+        """The arguments of the estimator of one `family` that the search left out: trees at most 5 deep.
+
+        An estimator that is out of time keeps what it has, at least one tree; AutoML cancels it.
+        """
+        shared = {"seed": self.seed, "max_runtime_secs": MAKE_UP_SECONDS}
+        if family == "GLM":
+            return {**shared, "lambda_search": True}
+        first = self.first_round()
+        trees = {
+            "ntrees": first.ntrees,
+            "max_depth": first.max_depth,
+            "score_tree_interval": TREES_PER_SCORE,
+            "stopping_metric": self.stopping_metric,
+            "stopping_tolerance": self.stopping_tolerance,
+            "stopping_rounds": STOPPING_ROUNDS,
+        }
+        return {**shared, **trees, **({"tree_method": "hist"} if family == "XGBoost" else {})}
 
     def arguments(self) -> dict[str, Any]:
         """The arguments of `H2OAutoML`. No cross-validation and no ensemble: a candidate is one MOJO."""

@@ -2,6 +2,7 @@
 # h2o has no types: names it imports from other modules are not seen as exported.
 """One AutoML run in the cluster this process is connected to, and what it left there."""
 
+import math
 import re
 import time
 import warnings
@@ -11,39 +12,41 @@ from typing import Any
 from mojoline.training.errors import TrainingError
 from mojoline.training.h2o_frames import H2OFrame
 from mojoline.training.metric_choice import Metric
-from mojoline.training.pruning import Search
+from mojoline.training.pruning import MAKE_UP_SECONDS, Search
 
 H2OModel = Any  # the client is untyped and is imported late
 FAMILIES = {"gbm": "GBM", "glm": "GLM", "xgboost": "XGBoost"}
 
 
 def run_search(
-    search: Search, *, features: list[str], target: str, train: H2OFrame, valid: H2OFrame
+    search: Search, metric: Metric, *, features: list[str], target: str, train: H2OFrame, valid: H2OFrame
 ) -> list[H2OModel]:
-    """Every model of the search, at least one of each family.
+    """Every trained model of the search, at least one of each family.
 
     `valid` stops the training of single models and ranks them all. A family the budget was too short for gets
-    ten seconds of its own.
+    one model with ten seconds of its own.
 
     Raises:
-        TrainingError: a family has no model even so.
+        TrainingError: a family has no model even so; names the budget and the setting to raise.
     """
     started = time.monotonic()
     frames: dict[str, Any] = {"features": features, "target": target, "train": train, "valid": valid}
-    models = _run(search.first_round(), **frames)
-    missing = missing_families(search.families, (model.algo for model in models))
-    if missing:
-        models += _run(search.make_up_round(missing), **frames)
-    deeper = search.second_round(models=len(models), seconds=time.monotonic() - started)
-    if deeper is not None:
-        models += _run(deeper, **frames)
+
+    def keep(models: Iterable[H2OModel]) -> list[H2OModel]:
+        return [model for model in models if is_trained(read_metric(model, metric), read_trees(model)[0])]
+
+    models = keep(_run(search.first_round(), **frames))
+    for family in missing_families(search.families, (model.algo for model in models)):
+        models += keep([_train_single(family, search, **frames)])
     missing = missing_families(search.families, (model.algo for model in models))
     if missing:
         raise TrainingError(
-            f"no {' and no '.join(missing)} was trained in {search.max_runtime_secs} s on {train.nrow} rows: "
-            "raise automl.max_runtime_secs (MOJOLINE_TRAINING__MAX_RUNTIME_SECS) or drop the family"
+            f"no {' and no '.join(missing)} was trained in {search.max_runtime_secs} s, nor in "
+            f"{MAKE_UP_SECONDS} s of its own, on {train.nrow} rows: raise automl.max_runtime_secs "
+            "(MOJOLINE_TRAINING__MAX_RUNTIME_SECS) or drop the family"
         )
-    return models
+    deeper = search.second_round(models=len(models), seconds=time.monotonic() - started)
+    return models if deeper is None else models + keep(_run(deeper, **frames))
 
 
 def missing_families(families: Iterable[str], algorithms: Iterable[str]) -> list[str]:
@@ -52,9 +55,19 @@ def missing_families(families: Iterable[str], algorithms: Iterable[str]) -> list
     return [family for family in families if family not in present]
 
 
+def is_trained(metric: float, trees: int | None) -> bool:
+    """Whether a model with this validation metric and this many trees (None: no tree family) counts.
+
+    AutoML cancels what it is training when the time is up and leaves a model that was never scored, or that
+    has no tree.
+    """
+    return math.isfinite(metric) and trees != 0
+
+
 def read_metric(model: H2OModel, metric: Metric) -> float:
-    """The metric of a model on the validation part."""
-    return float(getattr(model, metric.name)(valid=True))
+    """The metric of a model on the validation part; NaN if the model was never scored there."""
+    value = getattr(model, metric.name)(valid=True)
+    return math.nan if value is None else float(value)
 
 
 def read_trees(model: H2OModel) -> tuple[int | None, int | None]:
@@ -62,6 +75,8 @@ def read_trees(model: H2OModel) -> tuple[int | None, int | None]:
     if model.algo == "glm":
         return None, None
     summary = model._model_json["output"]["model_summary"]
+    if summary is None:
+        return 0, int(model.actual_params["max_depth"])
     trees = summary.cell_values[0][summary.col_header.index("number_of_trees")]
     return int(trees), int(model.actual_params["max_depth"])
 
@@ -82,3 +97,19 @@ def _run(
         )
     names = automl.leaderboard["model_id"].as_data_frame(use_pandas=False, header=False)
     return [h2o.get_model(row[0]) for row in names if re.match(r"(GBM|GLM|XGBoost)_", row[0])]
+
+
+def _train_single(
+    family: str, search: Search, *, features: list[str], target: str, train: H2OFrame, valid: H2OFrame
+) -> H2OModel:
+    from h2o import estimators
+
+    estimator = {
+        "GBM": estimators.H2OGradientBoostingEstimator,
+        "GLM": estimators.H2OGeneralizedLinearEstimator,
+        "XGBoost": estimators.H2OXGBoostEstimator,
+    }[family](**search.single_model(family))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about levels that only later rows have, as above
+        estimator.train(x=features, y=target, training_frame=train, validation_frame=valid)
+    return estimator

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from h2o.estimators import H2OGeneralizedLinearEstimator
 
 from mojoline.features.columns import SnapshotColumn
 from mojoline.features.snapshot import Snapshot
@@ -20,10 +21,11 @@ from mojoline.training.golden_rows import RawRows, write_golden
 from mojoline.training.h2o_cluster import start_cluster
 from mojoline.training.h2o_frames import download_numbers, upload_table
 from mojoline.training.jvm import USER, Jvm
+from mojoline.training.metric_choice import choose_metric
 from mojoline.training.package import build_package
 from mojoline.training.pruning import plan_search
 from mojoline.training.reduction import fit_reduction
-from mojoline.training.search import run_search
+from mojoline.training.search import is_trained, read_metric, read_trees, run_search
 from mojoline.training.test_rows import read_test_rows
 
 ROWS = 3000
@@ -156,6 +158,7 @@ def test_every_family_equals_the_cluster_also_on_missing_and_unseen_values(
     with start_cluster(settings.training, settings.h2o_url, tmp_path):
         models = run_search(
             plan_search(SPEC, settings.training).first_round(),
+            choose_metric(SPEC),
             features=["PC1", "PC2", "PC3", *LEVELS],
             target="y",
             train=upload_table(parts["train"], tmp_path),
@@ -169,6 +172,22 @@ def test_every_family_equals_the_cluster_also_on_missing_and_unseen_values(
             assert counts.missing_rows >= 100
             assert counts.unseen_rows >= 100
             assert counts.max_abs_diff <= TOLERANCES[model.algo], model.algo
+
+
+def test_a_budget_too_short_for_anything_still_gives_a_model_of_each_family(settings, reduction, tmp_path):
+    table = pq.read_table(reduction.file(reduction.training)).drop_columns(["split"])
+    spec = SPEC.model_copy(update={"automl": SPEC.automl.model_copy(update={"max_runtime_secs": 1})})
+    search, metric = plan_search(spec, settings.training), choose_metric(spec)
+    with start_cluster(settings.training, settings.h2o_url, tmp_path):
+        train, valid = upload_table(table.slice(0, 2000), tmp_path), upload_table(table.slice(2000), tmp_path)
+        frames = {"features": ["PC1", "PC2", "PC3", *LEVELS], "target": "y", "train": train, "valid": valid}
+        models = run_search(search, metric, **frames)
+        assert {model.algo for model in models} == {"gbm", "glm", "xgboost"}
+        assert all(read_trees(model)[0] != 0 and read_metric(model, metric) < 1 for model in models)
+        # what a cancelled model looks like: it was never scored on the validation part
+        unscored = H2OGeneralizedLinearEstimator(family="binomial")
+        unscored.train(x=frames["features"], y="y", training_frame=train)
+        assert not is_trained(read_metric(unscored, metric), None)
 
 
 def test_the_draft_passes_its_proofs(snapshot, reduction, trained, tmp_path):

@@ -10,7 +10,7 @@ from mojoline.training.golden_rows import blot_rows, spread_evenly, unseen_level
 from mojoline.training.jvm import describe_status
 from mojoline.training.metric_choice import choose_metric
 from mojoline.training.pruning import plan_search
-from mojoline.training.search import missing_families
+from mojoline.training.search import is_trained, missing_families
 from mojoline.training.time_split import split_by_time
 
 
@@ -122,6 +122,28 @@ def test_the_search_knows_only_the_three_families_without_folds():
 
 def test_families_without_a_model_are_noticed():
     assert missing_families(["GBM", "GLM", "XGBoost"], ["glm", "gbm", "gbm"]) == ["XGBoost"]
+
+
+@pytest.mark.parametrize(
+    ("metric", "trees", "counts"),
+    [
+        (0.4, 50, True),
+        (0.4, None, True),
+        (0.4, 0, False),
+        (float("nan"), 50, False),
+        (float("nan"), None, False),
+    ],
+)
+def test_a_model_that_was_cancelled_before_it_had_a_tree_or_a_metric_is_none(metric, trees, counts):
+    assert is_trained(metric, trees) is counts
+
+
+def test_a_family_the_budget_was_too_short_for_is_trained_by_the_same_policy():
+    search = plan_search(a_spec(max_depth=3, ntrees=70, seed=9), TrainingSettings(max_runtime_secs=1))
+    gbm, glm, xgboost = (search.single_model(family) for family in search.families)
+    assert (gbm["max_depth"], gbm["ntrees"], gbm["seed"], gbm["max_runtime_secs"]) == (3, 70, 9, 10)
+    assert xgboost == {**gbm, "tree_method": "hist"}
+    assert "ntrees" not in glm
 
 
 @pytest.mark.parametrize(
