@@ -3,13 +3,12 @@
 
 #include <memory>
 
-#include "model_info.hpp"
+#include "model_source.hpp"
 #include "scorer.hpp"
 
 namespace mojo {
 
 // Throws FormatError, UnsupportedError.
-std::unique_ptr<Scorer> read_gbm(ZipArchive& archive, const std::string& prefix, const ModelInfo& info,
-                                 const Limits& limits);
+std::unique_ptr<Scorer> read_gbm(const ModelSource& source);
 
 }  // namespace mojo

@@ -54,7 +54,7 @@ class Glm final : public Scorer {
   }
   void prepare(Scratch& scratch) const override { scratch.doubles.resize(categories + numbers); }
 
-  void score(const double* row, double* preds, Scratch& scratch) const override {
+  void score(const double* row, double, double* preds, Scratch& scratch) const override {
     double* filled = scratch.doubles.data();
     impute(row, filled);
     switch (kind) {
@@ -178,7 +178,8 @@ void read_shape(const InfoValues& values, std::size_t features, Glm& model) {
 
 }  // namespace
 
-std::unique_ptr<Scorer> read_glm(const ModelInfo& info) {
+std::unique_ptr<Scorer> read_glm(const ModelSource& source) {
+  const ModelInfo& info = source.info;
   info.require_version(1.00, 1.00);
   const InfoValues& values = info.values;
   auto model = std::make_unique<Glm>();

@@ -3,12 +3,12 @@
 
 #include <memory>
 
-#include "model_info.hpp"
+#include "model_source.hpp"
 #include "scorer.hpp"
 
 namespace mojo {
 
 // Throws FormatError, UnsupportedError.
-std::unique_ptr<Scorer> read_glm(const ModelInfo& info);
+std::unique_ptr<Scorer> read_glm(const ModelSource& source);
 
 }  // namespace mojo

@@ -11,7 +11,7 @@ namespace mojo {
 MappedFile::MappedFile(const std::string& path) {
   int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (descriptor < 0) throw FileError(path, errno);
-  struct stat status{};
+  struct stat status {};
   int code = ::fstat(descriptor, &status) != 0 ? errno : 0;
   if (code == 0 && S_ISDIR(status.st_mode)) code = EISDIR;
   if (code == 0 && !S_ISREG(status.st_mode)) code = EINVAL;  // a pipe or a device has no length

@@ -2,17 +2,13 @@
 
 #include <algorithm>
 
-#include "gbm.hpp"
-#include "glm.hpp"
+#include "algorithms.hpp"
 #include "mapped_file.hpp"
-#include "pca.hpp"
-#include "pipeline.hpp"
-#include "xgboost.hpp"
 
 namespace mojo {
 namespace {
 
-std::vector<std::string> name_outputs(const ModelInfo& info, std::size_t width) {
+std::vector<std::string> name_outputs(const ModelInfo& info, const Scorer& scorer) {
   if (info.is_classifier()) {
     if (info.response_domain()) return *info.response_domain();
     // Targets given as numbers 0 and 1 leave no domain behind.
@@ -21,13 +17,9 @@ std::vector<std::string> name_outputs(const ModelInfo& info, std::size_t width) 
     for (std::size_t c = 0; c < info.n_classes; ++c) names.push_back(std::to_string(c));
     return names;
   }
-  if (info.category == "Regression") return {"predict"};
-  if (info.category == "DimReduction") {
-    std::vector<std::string> names;
-    for (std::size_t i = 1; i <= width; ++i) names.push_back("PC" + std::to_string(i));
-    return names;
-  }
-  throw UnsupportedError("models of category " + info.category + " are not supported");
+  std::vector<std::string> names = scorer.value_names();
+  if (names.empty()) names.push_back("predict");
+  return names;
 }
 
 std::size_t text_bytes(const ModelInfo& info) {
@@ -40,12 +32,6 @@ std::size_t text_bytes(const ModelInfo& info) {
   return bytes;
 }
 
-void refuse_offset(const ModelInfo& info) {
-  // Scoring it without its offset would be a silent wrong answer.
-  const std::string* offset = info.values.find("offset_column");
-  if (offset) throw UnsupportedError("model trained with offset column " + *offset + " is not supported");
-}
-
 }  // namespace
 
 Model::Model(ModelInfo info, std::string algorithm, std::string main_algorithm,
@@ -54,7 +40,11 @@ Model::Model(ModelInfo info, std::string algorithm, std::string main_algorithm,
       algorithm_(std::move(algorithm)),
       main_algorithm_(std::move(main_algorithm)),
       scorer_(std::move(scorer)) {
-  output_names_ = name_outputs(info_, scorer_->width());
+  const std::string* offset = info_.values.find("offset_column");
+  // Scoring it without its offset would be a silent wrong answer.
+  if (offset && scorer_->offset_use() == OffsetUse::refused)
+    throw UnsupportedError(algorithm_ + " model trained with offset column " + *offset + " is not supported");
+  output_names_ = name_outputs(info_, *scorer_);
   std::size_t wanted = output_names_.size() + (info_.is_classifier() ? 1 : 0);
   if (scorer_->width() != wanted) {
     throw FormatError("model.ini: category " + info_.category + " wants " + std::to_string(wanted) +
@@ -63,7 +53,8 @@ Model::Model(ModelInfo info, std::string algorithm, std::string main_algorithm,
   nbytes_ = scorer_->nbytes() + text_bytes(info_);
 }
 
-void Model::score(std::span<const double> rows, std::span<double> out, std::int32_t* labels) const {
+void Model::score(std::span<const double> rows, std::span<double> out, std::int32_t* labels,
+                  const double* offsets) const {
   std::size_t features = n_features();
   std::size_t outputs = n_outputs();
   std::size_t first = scorer_->width() - outputs;  // 1 where preds[0] is the label
@@ -72,7 +63,7 @@ void Model::score(std::span<const double> rows, std::span<double> out, std::int3
   std::vector<double> preds(scorer_->width());
   for (std::size_t i = 0; (i + 1) * features <= rows.size(); ++i) {
     try {
-      scorer_->score(&rows[i * features], preds.data(), scratch);
+      scorer_->score(&rows[i * features], offsets ? offsets[i] : 0, preds.data(), scratch);
     } catch (const RowError& error) {
       throw RowError("row " + std::to_string(i) + ": " + error.what());
     }
@@ -86,26 +77,9 @@ std::unique_ptr<Model> read_model(ZipArchive& archive, const std::string& prefix
   if (depth > limits.nesting)
     throw FormatError("models nested deeper than " + std::to_string(limits.nesting));
   ModelInfo info = read_model_info(archive, prefix, limits);
-  refuse_offset(info);
-  const std::string& name = info.algorithm;
-  auto finish = [&](const char* algorithm, std::unique_ptr<Scorer> scorer) {
-    return std::make_unique<Model>(std::move(info), algorithm, algorithm, std::move(scorer));
-  };
-  if (name == "Gradient Boosting Machine" || name == "Gradient Boosting Method") {
-    return finish("gbm", read_gbm(archive, prefix, info, limits));
-  }
-  if (name == "XGBoost") return finish("xgboost", read_xgboost(archive, prefix, info));
-  if (name == "Generalized Linear Modeling" || name == "Generalized Linear Model") {
-    return finish("glm", read_glm(info));
-  }
-  if (name == "Principal Components Analysis") return finish("pca", read_pca(archive, prefix, info));
-  if (name == "MOJO Pipeline") {
-    Pipeline pipeline = read_pipeline(archive, prefix, info, limits, depth);
-    return std::make_unique<Model>(std::move(info), "pipeline", std::move(pipeline.main_algorithm),
-                                   std::move(pipeline.scorer));
-  }
-  throw UnsupportedError("algorithm " + name +
-                         " is not supported (known: GBM, XGBoost, GLM, PCA and pipelines of these)");
+  ReadScorer read = read_scorer({archive, prefix, info, limits, depth});
+  return std::make_unique<Model>(std::move(info), std::move(read.algorithm), std::move(read.main_algorithm),
+                                 std::move(read.scorer));
 }
 
 std::unique_ptr<Model> load_model(const std::string& path, const Limits& limits) {

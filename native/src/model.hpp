@@ -25,8 +25,10 @@ class Model {
   std::size_t nbytes() const { return nbytes_; }
 
   // `rows` holds n_features values per row, `out` n_outputs. `labels`, where given, receives one class index
-  // per row. Safe from several threads. Throws RowError naming the row.
-  void score(std::span<const double> rows, std::span<double> out, std::int32_t* labels = nullptr) const;
+  // per row; `offsets`, where given, has one value per row. Safe from several threads. Throws RowError
+  // naming the row.
+  void score(std::span<const double> rows, std::span<double> out, std::int32_t* labels = nullptr,
+             const double* offsets = nullptr) const;
 
  private:
   ModelInfo info_;

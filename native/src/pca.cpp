@@ -12,13 +12,18 @@ namespace {
 class Pca final : public Scorer {
  public:
   std::size_t width() const override { return components; }
+  std::vector<std::string> value_names() const override {
+    std::vector<std::string> names;
+    for (std::size_t i = 1; i <= width(); ++i) names.push_back("PC" + std::to_string(i));
+    return names;
+  }
   std::size_t nbytes() const override {
     return (eigenvectors.capacity() + 2 * sub.capacity()) * sizeof(double);
   }
   void prepare(Scratch&) const override {}
 
   // Each component is its own sum, in Java's order: categorical terms, then numbers.
-  void score(const double* row, double* preds, Scratch&) const override {
+  void score(const double* row, double, double* preds, Scratch&) const override {
     std::fill_n(preds, components, 0.0);
     for (std::size_t j = 0; j + 1 < offsets.size(); ++j) {
       double value = row[permutation[j]];
@@ -57,7 +62,8 @@ void check_permutation(const std::vector<std::int64_t>& permutation, std::size_t
 
 }  // namespace
 
-std::unique_ptr<Scorer> read_pca(ZipArchive& archive, const std::string& prefix, const ModelInfo& info) {
+std::unique_ptr<Scorer> read_pca(const ModelSource& source) {
+  const ModelInfo& info = source.info;
   info.require_version(1.00, 1.00);
   const InfoValues& values = info.values;
   auto features = static_cast<std::int64_t>(info.n_features);
@@ -75,7 +81,7 @@ std::unique_ptr<Scorer> read_pca(ZipArchive& archive, const std::string& prefix,
   check_level_blocks("catOffsets", model->offsets);
 
   std::vector<std::uint8_t> bytes;
-  archive.read(prefix + "eigenvectors_raw", bytes);
+  source.read("eigenvectors_raw", bytes);
   // Bounds first: the product of two claims is only taken once both are known to fit the bytes.
   auto cells = static_cast<std::int64_t>(bytes.size() / sizeof(double));
   std::int64_t rows = values.count("eigenvector_size", 1, cells);

@@ -43,7 +43,7 @@ class PipelineScorer final : public Scorer {
       prepare_member(members[i], scratch.parts[2 * i + 2], scratch.parts[2 * i + 3]);
   }
 
-  void score(const double* row, double* preds, Scratch& scratch) const override {
+  void score(const double* row, double offset, double* preds, Scratch& scratch) const override {
     double* main_row = scratch.parts[0].doubles.data();
     gather(main.sources, row, main_row);
     for (std::size_t i = 0; i < members.size(); ++i) {
@@ -51,11 +51,14 @@ class PipelineScorer final : public Scorer {
       double* member_row = scratch.parts[2 * i + 2].doubles.data();
       double* member_preds = member_row + member.sources.size();
       gather(member.sources, row, member_row);
-      member.model->scorer().score(member_row, member_preds, scratch.parts[2 * i + 3]);
+      member.model->scorer().score(member_row, 0, member_preds, scratch.parts[2 * i + 3]);
       for (Output output : member.outputs) main_row[output.feature] = member_preds[output.pred];
     }
-    main.model->scorer().score(main_row, preds, scratch.parts[1]);
+    main.model->scorer().score(main_row, offset, preds, scratch.parts[1]);
   }
+
+  OffsetUse offset_use() const override { return main.model->scorer().offset_use(); }
+  std::vector<std::string> value_names() const override { return main.model->scorer().value_names(); }
 
   Member main;
   std::vector<Member> members;
@@ -75,11 +78,9 @@ class PipelineScorer final : public Scorer {
 
 class PipelineReader {
  public:
-  PipelineReader(ZipArchive& archive, const std::string& prefix, const ModelInfo& info, const Limits& limits,
-                 int depth)
-      : archive_(archive), prefix_(prefix), info_(info), limits_(limits), depth_(depth) {
-    for (std::size_t i = 0; i < info.n_features; ++i)
-      column_of_[info.columns[i]] = static_cast<std::uint32_t>(i);
+  explicit PipelineReader(const ModelSource& source) : source_(source), info_(source.info) {
+    for (std::size_t i = 0; i < info_.n_features; ++i)
+      column_of_[info_.columns[i]] = static_cast<std::uint32_t>(i);
   }
 
   Pipeline read() {
@@ -103,7 +104,8 @@ class PipelineReader {
 
  private:
   void read_members() {
-    std::int64_t count = info_.values.count("submodel_count", 1, static_cast<std::int64_t>(archive_.size()));
+    std::int64_t count =
+        info_.values.count("submodel_count", 1, static_cast<std::int64_t>(source_.archive.size()));
     std::set<std::string> folders;
     for (std::int64_t i = 0; i < count; ++i) {
       const std::string& key = info_.values.text("submodel_key_" + std::to_string(i));
@@ -113,7 +115,8 @@ class PipelineReader {
       // Each folder once: otherwise a few names could ask for any number of loads.
       if (!folders.insert(folder).second) throw FormatError("model.ini: two sub-models lie in " + folder);
       if (members_.contains(key)) throw FormatError("model.ini: two sub-models are called " + key);
-      members_[key].model = read_model(archive_, prefix_ + folder, limits_, depth_ + 1);
+      members_[key].model =
+          read_model(source_.archive, source_.prefix + folder, source_.limits, source_.depth + 1);
     }
   }
 
@@ -169,20 +172,14 @@ class PipelineReader {
     }
   }
 
-  ZipArchive& archive_;
-  const std::string& prefix_;
+  const ModelSource& source_;
   const ModelInfo& info_;
-  const Limits& limits_;
-  int depth_;
   std::map<std::string, std::uint32_t> column_of_;
   std::map<std::string, Member> members_;
 };
 
 }  // namespace
 
-Pipeline read_pipeline(ZipArchive& archive, const std::string& prefix, const ModelInfo& info,
-                       const Limits& limits, int depth) {
-  return PipelineReader(archive, prefix, info, limits, depth).read();
-}
+Pipeline read_pipeline(const ModelSource& source) { return PipelineReader(source).read(); }
 
 }  // namespace mojo

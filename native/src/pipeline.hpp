@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "model_info.hpp"
+#include "model_source.hpp"
 #include "scorer.hpp"
 
 namespace mojo {
@@ -15,7 +15,6 @@ struct Pipeline {
 };
 
 // Throws FormatError, UnsupportedError.
-Pipeline read_pipeline(ZipArchive& archive, const std::string& prefix, const ModelInfo& info,
-                       const Limits& limits, int depth);
+Pipeline read_pipeline(const ModelSource& source);
 
 }  // namespace mojo

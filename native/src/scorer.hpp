@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <vector>
 
 namespace mojo {
@@ -11,6 +12,13 @@ struct Scratch {
   std::vector<double> doubles;
   std::vector<float> floats;
   std::vector<Scratch> parts;
+};
+
+// What a scorer does with the offset of a row.
+enum class OffsetUse {
+  none,     // ignored, as Java ignores it
+  added,    // to the margin
+  refused,  // a model trained with one cannot be scored
 };
 
 class Scorer {
@@ -24,8 +32,12 @@ class Scorer {
   virtual std::size_t width() const = 0;
   virtual std::size_t nbytes() const = 0;
   virtual void prepare(Scratch& scratch) const = 0;
-  // `row` has n_features values. Writes all of `preds`. Throws RowError.
-  virtual void score(const double* row, double* preds, Scratch& scratch) const = 0;
+  // `row` has n_features values; `offset` is 0 where there is none. Writes all of `preds`. Throws RowError.
+  virtual void score(const double* row, double offset, double* preds, Scratch& scratch) const = 0;
+
+  virtual OffsetUse offset_use() const { return OffsetUse::refused; }
+  // Names of the values where they are no classes; empty: "predict".
+  virtual std::vector<std::string> value_names() const { return {}; }
 };
 
 }  // namespace mojo

@@ -48,7 +48,7 @@ class Xgboost final : public Scorer {
 
   void prepare(Scratch& scratch) const override { scratch.floats.resize(cells() + booster.roots.size()); }
 
-  void score(const double* row, double* preds, Scratch& scratch) const override {
+  void score(const double* row, double, double* preds, Scratch& scratch) const override {
     float* vector = scratch.floats.data();
     float* outputs = vector + cells();
     encode(row, vector);
@@ -140,7 +140,8 @@ class Xgboost final : public Scorer {
 
 }  // namespace
 
-std::unique_ptr<Scorer> read_xgboost(ZipArchive& archive, const std::string& prefix, const ModelInfo& info) {
+std::unique_ptr<Scorer> read_xgboost(const ModelSource& source) {
+  const ModelInfo& info = source.info;
   info.require_version(1.00, 1.10);
   const InfoValues& values = info.values;
   if (values.flag("has_offset", false))
@@ -163,7 +164,7 @@ std::unique_ptr<Scorer> read_xgboost(ZipArchive& archive, const std::string& pre
   model->priors = info.prior_distribution;
 
   std::vector<std::uint8_t> bytes;
-  archive.read(prefix + "boosterBytes", bytes);
+  source.read("boosterBytes", bytes);
   std::size_t width = static_cast<std::size_t>(model->offsets.back()) + model->numbers;
   model->booster = read_booster(bytes, width, info.n_classes > 2 ? info.n_classes : 1);
   model->objective = parse_objective(model->booster.objective);

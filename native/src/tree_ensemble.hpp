@@ -1,0 +1,33 @@
+// The compressed trees of a model and their sums per class: what GBM and its relatives share.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "forest.hpp"
+#include "model_source.hpp"
+
+namespace mojo {
+
+class TreeEnsemble {
+ public:
+  // `groups` rounds of one tree per class. Throws FormatError.
+  static TreeEnsemble read(const ModelSource& source, std::size_t trees_per_group);
+
+  std::size_t classes() const { return roots_.size(); }
+  std::size_t groups() const { return groups_; }
+  std::size_t nbytes() const;
+
+  // sums[c] becomes the sum of class c's trees, added in double in their order.
+  void sum(const double* row, double* sums) const;
+
+ private:
+  Forest forest_;
+  std::vector<std::vector<std::uint32_t>> roots_;  // per class; a class without training rows has none
+  std::size_t groups_ = 0;
+};
+
+// `n_trees_per_class` of model.ini, or `otherwise` in files that do not say. Throws FormatError.
+std::size_t read_trees_per_group(const ModelInfo& info, std::size_t otherwise);
+
+}  // namespace mojo
