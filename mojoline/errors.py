@@ -1,7 +1,7 @@
 """The root of every error mojoline raises on purpose.
 
     MojolineError
-    ├── SettingsError        mojoline.settings
+    ├── SettingsError        mojoline.settings_layers
     ├── SpecError            mojoline.model_spec
     ├── FeatureError         mojoline.features
     ├── TrainingError        mojoline.training

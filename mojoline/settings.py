@@ -5,14 +5,12 @@ From strongest to weakest: an override (a CLI flag), `MOJOLINE_*` in the environ
 be given as `<NAME>_FILE`. An unknown `MOJOLINE_*` key stops the start: a misspelling must not be ignored.
 """
 
-import difflib
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
-import yaml
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -25,22 +23,24 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from mojoline.errors import MojolineError
+from mojoline.settings_layers import CONFIG_KEY, PREFIX, SECRETS, SettingsError, flatten, gather_layers
 
-PREFIX = "MOJOLINE_"
-CONFIG_KEY = "MOJOLINE_CONFIG"
-USUAL_NAMES = {
-    "DATABASE_URL": "database_url",
-    "REDIS_URL": "redis_url",
-    "RESERVOIR_REDIS_URL": "reservoir_redis_url",
-    "DAGSTER_HOME": "dagster_home",
-}
-SECRETS = frozenset({"database_url", "redis_url", "reservoir_redis_url", "h2o_url", "admin_token"})
+__all__ = [
+    "CONFIG_KEY",
+    "MASK",
+    "REPOSITORY",
+    "Ports",
+    "ServingSettings",
+    "Settings",
+    "SettingsError",
+    "TrainingSettings",
+    "explain_settings",
+    "load_settings",
+]
+
 MASK = "********"
-
-
-class SettingsError(MojolineError):
-    """A setting is unknown or its value is not allowed."""
+REPOSITORY = Path(__file__).absolute().parents[1]
+"""The checkout: a command called from anywhere finds the models and the local state here."""
 
 
 class _Group(BaseModel):
@@ -102,8 +102,10 @@ class Settings(BaseSettings):
         hide_input_in_errors=True,
     )
 
-    home: Path = Field(default=Path(".mojoline"), description="all local state; `make clean` removes it")
-    models_dir: Path = Field(default=Path("models"), description="one YAML model spec per model")
+    home: Path = Field(
+        default=REPOSITORY / ".mojoline", description="all local state; `make clean` removes it"
+    )
+    models_dir: Path = Field(default=REPOSITORY / "models", description="one YAML model spec per model")
     database_url: SecretStr | None = Field(default=None, description="an existing PostgreSQL (libpq URL)")
     redis_url: SecretStr | None = Field(default=None, description="an existing Redis for the cache")
     reservoir_redis_url: SecretStr | None = Field(
@@ -125,7 +127,7 @@ class Settings(BaseSettings):
     @field_validator("home", "models_dir", "dagster_home")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
-        """Children of the stack run elsewhere: a relative path would name another directory there."""
+        """A relative path is one from here: children of the stack run in another directory."""
         return None if value is None else value.expanduser().absolute()
 
     @field_validator("registry_url")
@@ -195,13 +197,7 @@ def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401 - any field of 
     }
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
-    environ = dict(os.environ)
-    layers = [
-        *_file_layer(environ.get(CONFIG_KEY)),
-        *_environment_layer(environ),
-        *_flatten(given, "override"),
-    ]
-    for path, value, origin in layers:  # weakest first
+    for path, value, origin in gather_layers(Settings.model_fields, os.environ, given):  # weakest first
         *groups, leaf = path
         target = values
         for group in groups:
@@ -221,77 +217,11 @@ def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401 - any field of 
 def explain_settings(settings: Settings) -> list[tuple[str, str, str]]:
     """(name, shown value, origin) of every setting, secrets masked."""
     rows = []
-    for path, value, _ in _flatten(settings.model_dump(), ""):
+    for path, value, _ in flatten(settings.model_dump(), ""):
         name = ".".join(path)
         shown = "-" if value is None else MASK if name in SECRETS else str(value)
         rows.append((name, shown, settings._origins.get(name, "default")))
     return rows
-
-
-Leaf = tuple[tuple[str, ...], Any, str]
-
-
-def _flatten(values: Mapping[str, Any], origin: str, above: tuple[str, ...] = ()) -> Iterator[Leaf]:
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flatten(value, origin, (*above, name))
-        else:
-            yield (*above, name), value, origin
-
-
-def _file_layer(config: str | None) -> list[Leaf]:
-    if not config:
-        return []
-    try:
-        content = yaml.safe_load(Path(config).read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise SettingsError(f"{CONFIG_KEY}={config} cannot be read: {error}") from None
-    if content is None:
-        return []
-    if not isinstance(content, dict):
-        raise SettingsError(f"{CONFIG_KEY}={config} holds a {type(content).__name__}; a mapping is needed")
-    return list(_flatten(content, f"file {config}"))
-
-
-def _environment_layer(environ: Mapping[str, str]) -> list[Leaf]:
-    """The settings in the environment, weakest first; an empty variable counts as not given."""
-    known = _environment_keys()
-    unknown = sorted(
-        key for key in environ if key.startswith(PREFIX) and key not in known and key != CONFIG_KEY
-    )
-    if unknown:
-        near = difflib.get_close_matches(unknown[0], list(known), n=1, cutoff=0.8)
-        hint = f"did you mean {near[0]}?" if near else "`mojoline config` lists the known ones"
-        raise SettingsError(f"unknown setting {', '.join(unknown)} in the environment: {hint}")
-    layer: list[Leaf] = []
-    for key, path in known.items():
-        if not (value := environ.get(key)):
-            continue
-        if key.endswith("_FILE"):
-            try:
-                value = Path(value).read_text(encoding="utf-8").strip()
-            except OSError as error:
-                raise SettingsError(f"{key}={value} cannot be read: {error.strerror}") from None
-        layer.append((path, value, f"environment {key}"))
-    return layer
-
-
-def _environment_keys() -> dict[str, tuple[str, ...]]:
-    """Every environment key a setting is read from, weakest first, with the setting's path."""
-    keys: dict[str, tuple[str, ...]] = {}
-    for usual, name in USUAL_NAMES.items():
-        if name in SECRETS:
-            keys[f"{usual}_FILE"] = (name,)
-        keys[usual] = (name,)
-    for name, field in Settings.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, _Group):
-            for inner in field.annotation.model_fields:
-                keys[f"{PREFIX}{name}__{inner}".upper()] = (name, inner)
-            continue
-        if name in SECRETS:
-            keys[f"{PREFIX}{name}_FILE".upper()] = (name,)
-        keys[f"{PREFIX}{name}".upper()] = (name,)
-    return keys
 
 
 def _describe(error: ValidationError, values: Mapping[str, Any], origins: Mapping[str, str]) -> str:

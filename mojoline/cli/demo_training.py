@@ -7,7 +7,8 @@ from typing import Any
 
 from mojoline.cli.demo_plan import DemoPlan, Window
 from mojoline.cli.demo_screen import DemoScreen, StageLine
-from mojoline.stack.dagster_client import DagsterClient, RunEvent
+from mojoline.stack.dagster_client import DagsterClient
+from mojoline.stack.dagster_events import RunEvent
 
 Metadata = Mapping[str, Any]
 

@@ -3,15 +3,14 @@
 The command line never imports Dagster: a run that it launches is the same run that somebody starts in the UI.
 """
 
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 
 from mojoline.stack import dagster_queries as queries
+from mojoline.stack.dagster_events import Materialization, RunEvent, read_event, read_metadata
 from mojoline.stack.errors import StackError
 
 ENDED = frozenset({"SUCCESS", "FAILURE", "CANCELED"})
@@ -20,32 +19,6 @@ ALIVE = ("STARTING", "STARTED", "CANCELING")
 
 class RunFailedError(StackError):
     """A run ended without success; the message holds the step and its error."""
-
-
-@dataclass(frozen=True)
-class RunEvent:
-    """One event of a run.
-
-    `kind` is Dagster's event type (STEP_START, STEP_SUCCESS, STEP_FAILURE, ASSET_MATERIALIZATION,
-    ASSET_CHECK_EVALUATION, RUN_SUCCESS, ...; "LOG" for a plain log line); `timestamp` is in seconds.
-    """
-
-    kind: str
-    message: str
-    timestamp: float
-    step: str | None = None
-    asset_key: str | None = None  # parts joined by "/"
-    metadata: Mapping[str, Any] = field(default_factory=dict)
-    error: str | None = None
-
-
-@dataclass(frozen=True)
-class Materialization:
-    """What an asset recorded when it was last materialized."""
-
-    run_id: str
-    timestamp: float
-    metadata: Mapping[str, Any]
 
 
 class DagsterClient:
@@ -110,7 +83,7 @@ class DagsterClient:
             answer = self._ask(queries.EVENTS, {"id": run_id, "cursor": cursor})["logsForRun"]
             if answer["__typename"] != "EventConnection":
                 raise StackError(f"Dagster gives no events of run {run_id}: {_refusal(answer)}")
-            events += [_event(raw) for raw in answer["events"]]
+            events += [read_event(raw) for raw in answer["events"]]
             cursor = answer["cursor"]
             if not answer["hasMore"]:
                 return events, cursor
@@ -161,7 +134,7 @@ class DagsterClient:
         found = answer.get("assetMaterializations") or []
         if not found:
             return None
-        metadata = _metadata(found[0]["metadataEntries"])
+        metadata = read_metadata(found[0]["metadataEntries"])
         return Materialization(found[0]["runId"], float(found[0]["timestamp"]) / 1000, metadata)
 
     def jobs(self) -> list[str]:
@@ -214,45 +187,6 @@ class DagsterClient:
         if body.get("errors"):
             raise StackError(f"Dagster refused a query: {body['errors'][0].get('message', body['errors'])}")
         return dict(body["data"])
-
-
-def _event(raw: Mapping[str, Any]) -> RunEvent:
-    key = raw.get("assetKey") or (raw.get("evaluation") or {}).get("assetKey")
-    entries = raw.get("metadataEntries") or (raw.get("evaluation") or {}).get("metadataEntries") or []
-    metadata = _metadata(entries)
-    if evaluation := raw.get("evaluation"):
-        metadata |= {"check": evaluation["checkName"], "passed": evaluation["success"]}
-    return RunEvent(
-        kind=raw.get("eventType") or "LOG",
-        message=raw["message"],
-        timestamp=float(raw["timestamp"]) / 1000,
-        step=raw.get("stepKey"),
-        asset_key="/".join(key["path"]) if key else None,
-        metadata=metadata,
-        error=_error_text(raw["error"]) if raw.get("error") else None,
-    )
-
-
-def _metadata(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    return {entry["label"]: _value(entry) for entry in entries}
-
-
-def _value(entry: Mapping[str, Any]) -> Any:  # noqa: ANN401 - whatever the asset recorded
-    if entry["__typename"] == "JsonMetadataEntry":
-        return json.loads(entry["jsonString"])
-    if entry["__typename"] == "IntMetadataEntry":
-        return int(entry["intRepr"])  # GraphQL's own integers end at 2**31
-    if entry["__typename"] == "TableMetadataEntry":
-        return [json.loads(record) for record in entry["table"]["records"]]
-    names = ("text", "floatValue", "boolValue", "mdStr", "path", "url", "timestampValue", "jobName", "runId")
-    return next((entry[name] for name in names if name in entry), None)
-
-
-def _error_text(error: Mapping[str, Any]) -> str:
-    """The innermost cause: the outer ones only say that a step failed."""
-    while error.get("cause"):
-        error = error["cause"]
-    return str(error["message"]).strip()
 
 
 def _why(run_id: str, status: str, failures: Sequence[RunEvent]) -> str:

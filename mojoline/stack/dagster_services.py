@@ -14,7 +14,8 @@ from pathlib import Path
 
 import yaml
 
-from mojoline.stack.paths import REPOSITORY, StackPaths
+from mojoline.settings import REPOSITORY
+from mojoline.stack.paths import StackPaths
 from mojoline.stack.ports import LOOPBACK
 from mojoline.stack.postgres import dagster_storage_url
 from mojoline.stack.service import Service

@@ -15,7 +15,6 @@ from mojoline.stack.errors import StackError
 
 LONGEST_SOCKET_PATH = 100  # the kernel's limit is 107 with the final zero
 LONGEST_SOCKET_NAME = "pg/.s.PGSQL.5432.lock"
-REPOSITORY = Path(__file__).absolute().parents[2]
 
 
 @dataclass(frozen=True)

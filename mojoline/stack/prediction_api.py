@@ -5,8 +5,7 @@ import sys
 from collections.abc import Mapping
 from functools import partial
 
-from mojoline.settings import Ports
-from mojoline.stack.paths import REPOSITORY
+from mojoline.settings import REPOSITORY, Ports
 from mojoline.stack.ports import LOOPBACK
 from mojoline.stack.service import Service
 

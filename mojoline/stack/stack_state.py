@@ -1,10 +1,12 @@
 """Where everything of the stack is, and which servers are somebody else's."""
 
+import os
 from dataclasses import dataclass
 
 from pydantic import SecretStr
 
 from mojoline.settings import Settings
+from mojoline.settings_layers import anchor_files
 from mojoline.stack import dagster_services as dagster
 from mojoline.stack import postgres, prediction_api, redis_servers
 from mojoline.stack.paths import StackPaths
@@ -37,6 +39,7 @@ def describe_stack(settings: Settings, paths: StackPaths, admin_token: str) -> S
         paths, redis_servers.RESERVOIR
     )
     env = {
+        **anchor_files(os.environ),
         "DATABASE_URL": database,
         "REDIS_URL": cache,
         "RESERVOIR_REDIS_URL": reservoir,

@@ -4,7 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from mojoline.settings import CONFIG_KEY, MASK, Settings, SettingsError, explain_settings, load_settings
+from mojoline.settings import (
+    CONFIG_KEY,
+    MASK,
+    REPOSITORY,
+    Settings,
+    SettingsError,
+    explain_settings,
+    load_settings,
+)
+from mojoline.settings_layers import anchor_files
 
 
 @pytest.fixture(autouse=True)
@@ -26,13 +35,26 @@ def origin_of(settings: Settings, name: str) -> str:
     return {row[0]: row[2] for row in explain_settings(settings)}[name]
 
 
-def test_defaults_are_absolute_and_loopback_ports(tmp_path):
+def test_defaults_lie_in_the_checkout_wherever_the_command_is_called():
     settings = load_settings()
-    assert settings.home == tmp_path / ".mojoline"
-    assert settings.registry_url == f"file://{tmp_path}/.mojoline/registry"
+    checkout = Path(__file__).parents[2]
+    assert Path.cwd() != checkout
+    assert (settings.home, settings.models_dir) == (checkout / ".mojoline", checkout / "models")
+    assert settings.registry_url == f"file://{checkout}/.mojoline/registry"
     assert (settings.ports.dagster, settings.ports.rest, settings.ports.admin) == (3000, 8080, 8083)
     assert settings.work_dir == settings.home / "work"
     assert {row[2] for row in explain_settings(settings)} == {"default"}
+
+
+def test_a_given_relative_path_is_one_from_here(monkeypatch, tmp_path):
+    monkeypatch.setenv("MOJOLINE_MODELS_DIR", "specs")
+    settings = load_settings(home="state")
+    assert (settings.home, settings.models_dir) == (tmp_path / "state", tmp_path / "specs")
+
+
+def test_children_elsewhere_find_the_files_of_settings(tmp_path):
+    given = {"MOJOLINE_CONFIG": "a.yaml", "DATABASE_URL_FILE": "/b", "OTHER_FILE": "c", "REDIS_URL_FILE": ""}
+    assert anchor_files(given) == {"MOJOLINE_CONFIG": f"{tmp_path}/a.yaml", "DATABASE_URL_FILE": "/b"}
 
 
 def test_each_layer_outranks_the_weaker_one(monkeypatch, tmp_path):
@@ -93,6 +115,14 @@ def test_a_bad_value_is_named_with_what_is_allowed(monkeypatch, key, value, part
     assert "s3cret" not in str(caught.value)
 
 
+@pytest.mark.parametrize("key", ["MOJOLINE_FOO", "MOJOLINE_PORTS", "MOJOLINE_NAME"])
+def test_an_unrelated_name_gets_no_suggestion(monkeypatch, key):
+    monkeypatch.setenv(key, "1")
+    with pytest.raises(SettingsError, match=f"{key} .`mojoline config` shows") as caught:
+        load_settings()
+    assert "did you mean" not in str(caught.value)
+
+
 def test_an_unknown_key_in_the_file_stops_the_start(monkeypatch, tmp_path):
     config = tmp_path / "config.yaml"
     config.write_text("prots: {rest: 1}\n")
@@ -109,4 +139,4 @@ def test_a_missing_service_says_what_to_do():
 def test_an_empty_variable_is_not_given(monkeypatch):
     monkeypatch.setenv("DATABASE_URL", "")
     assert load_settings().database_url is None
-    assert load_settings(home=None).home == Path.cwd() / ".mojoline"
+    assert load_settings(home=None).home == REPOSITORY / ".mojoline"
