@@ -4,6 +4,7 @@ import dagster as dg
 
 from assets.champion import champion_asset
 from assets.checks.package_checks import package_checks
+from assets.checks.snapshot_checks import snapshot_checks
 from assets.drift_report import drift_report_asset
 from assets.package import package_asset
 from assets.publication import publication_asset
@@ -31,4 +32,4 @@ def line_assets(spec: ModelSpec) -> list[dg.AssetsDefinition]:
 
 def line_checks(spec: ModelSpec) -> list[dg.AssetChecksDefinition]:
     """Every asset check of `spec`."""
-    return package_checks(spec)
+    return [*snapshot_checks(spec), *package_checks(spec)]

@@ -36,11 +36,14 @@ class LoadSpec(_Part):
     """Files to COPY into staging tables `raw_<name>` (all columns text), and a script that builds from them.
 
     A file is a path beside the spec or `python-package:<package>/<path>` inside an installed package; a
-    `.zip` holds one CSV. `null_text` is how the files write a missing value.
+    `.zip` holds one CSV. `null_text` is how the files write a missing value. `future` is a script that
+    rewrites, in the staging tables, what nobody knew at `%(at)s` (in the terms of `source.available_at`): no
+    feature may change by it, which a check of every extraction proves.
     """
 
     files: dict[Identifier, str] = Field(min_length=1)
     sql: str
+    future: str | None = None
     null_text: str = ""
 
 

@@ -1,1 +1,1 @@
-"""Asset checks: thin shells over the proofs of `mojoline.registry.proofs`."""
+"""Asset checks: thin shells over the leakage guard and the proofs of `mojoline.registry.proofs`."""

@@ -65,9 +65,9 @@ def load_source(
     load = require_load(spec)
     started = time.monotonic()
     files = locate_files(load, models_dir)
-    script = read_script(load, models_dir)
+    script = read_script(models_dir, load.sql)
     until = wall_clock(until)
-    recipe = load.model_dump_json(exclude={"files"}) + script
+    recipe = load.model_dump_json(exclude={"files", "future"}) + script
     identity = (str(until or "infinity"), digest_files(files), hashlib.sha256(recipe.encode()).hexdigest())
     with connect(database_url) as connection, connection.transaction():
         # one load at a time; a second one of the same table then finds the work done
@@ -101,13 +101,13 @@ def require_load(spec: ModelSpec) -> LoadSpec:
     return spec.source.load
 
 
-def read_script(load: LoadSpec, models_dir: Path) -> str:
-    """The text of the spec's SQL script."""
-    path = models_dir / load.sql
+def read_script(models_dir: Path, name: str) -> str:
+    """The text of one of the spec's SQL scripts."""
+    path = models_dir / name
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise FeatureError(f"source.load.sql: there is no file {path}") from None
+        raise FeatureError(f"source.load: there is no file {path}") from None
 
 
 @contextmanager
@@ -133,26 +133,35 @@ def build_schema(connection: psycopg.Connection, name: str = BUILD_SCHEMA, *seen
 
 
 def stage_files(
-    connection: psycopg.Connection, load: LoadSpec, files: dict[str, Path], say: Progress
+    connection: psycopg.Connection,
+    load: LoadSpec,
+    files: dict[str, Path],
+    say: Progress,
+    lines: int | None = None,
 ) -> None:
-    """COPY every file into `raw_<name>` of the build schema."""
+    """COPY every file, or its first `lines`, into `raw_<name>` of the build schema."""
     for name, path in files.items():
-        rows = stage_file(connection, STAGING_PREFIX + name, path, load.null_text)
+        rows = stage_file(connection, STAGING_PREFIX + name, path, load.null_text, lines)
         say(f"copied {rows} rows of {path.name}")
 
 
 def run_script(connection: psycopg.Connection, spec: ModelSpec, script: str, until: datetime | None) -> int:
     """Run the script in the build schema and check that its table fits the spec; the table's rows."""
     bare = spec.source.table.split(".")[-1]
-    try:
-        # a client-side cursor: a script of many statements cannot have server-side parameters
-        psycopg.ClientCursor(connection).execute(script.encode(), {"until": until})
-    except psycopg.Error as error:
-        raise FeatureError(f"source.load.sql failed: {error}") from error
+    execute_script(connection, script, "source.load.sql", until=until)
     check_columns(spec, read_source_columns(connection, bare))
     connection.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(bare)))
     row = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(bare))).fetchone()
     return int(row[0]) if row else 0
+
+
+def execute_script(connection: psycopg.Connection, script: str, field: str, **values: object) -> None:
+    """Run the statements of a script with `%(name)s` for values; FeatureError naming the spec's `field`."""
+    try:
+        # a client-side cursor: a script of many statements cannot have server-side parameters
+        psycopg.ClientCursor(connection).execute(script.encode(), values)
+    except psycopg.Error as error:
+        raise FeatureError(f"{field} failed: {error}") from error
 
 
 def _replace_table(connection: psycopg.Connection, spec: ModelSpec) -> None:

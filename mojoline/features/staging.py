@@ -72,8 +72,10 @@ def open_csv(path: Path) -> Iterator[BinaryIO]:
         raise FeatureError(f"{path}: {error}; fetch the file again") from error
 
 
-def stage_file(connection: psycopg.Connection, table: str, path: Path, null_text: str) -> int:
-    """COPY one CSV into a new table of text columns named by its header; the number of rows."""
+def stage_file(
+    connection: psycopg.Connection, table: str, path: Path, null_text: str, lines: int | None = None
+) -> int:
+    """COPY one CSV, or its first `lines`, into a new table of text columns named by its header; its rows."""
     with open_csv(path) as stream:
         header = stream.readline()
         names = next(csv.reader(io.StringIO(header.decode("utf-8-sig"))), [])
@@ -87,10 +89,25 @@ def stage_file(connection: psycopg.Connection, table: str, path: Path, null_text
         with connection.cursor() as cursor:
             try:
                 with cursor.copy(statement) as copy:
-                    while chunk := stream.read(CHUNK):
+                    for chunk in _chunks(stream) if lines is None else _first_lines(stream, lines):
                         copy.write(chunk)
             except psycopg.DataError as error:
                 raise FeatureError(f"{path}: not loaded: {error}") from error
             rows = cursor.rowcount
         connection.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(table)))
     return rows
+
+
+def _chunks(stream: BinaryIO) -> Iterator[bytes]:
+    while chunk := stream.read(CHUNK):
+        yield chunk
+
+
+def _first_lines(stream: BinaryIO, count: int) -> Iterator[bytes]:
+    """The first `count` lines, and those that a quoted value reaches into."""
+    quotes = 0
+    for number, line in enumerate(stream):
+        if number >= count and quotes % 2 == 0:
+            return
+        quotes += line.count(b'"')
+        yield line

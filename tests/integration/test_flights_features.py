@@ -20,9 +20,10 @@ import psycopg
 import pytest
 import yaml
 
+from assets.checks.snapshot_checks import LINES
 from mojoline.features.errors import LeakageError
 from mojoline.features.fetch import fetch_rows
-from mojoline.features.leakage import check_leaks, find_leaks
+from mojoline.features.leakage import find_leaks
 from mojoline.features.source_table import load_source
 from mojoline.features.staging import locate_file
 from mojoline.model_spec import ModelSpec, load_spec
@@ -100,7 +101,8 @@ def flights() -> list[Flight]:
 def models_dir(tmp_path_factory: pytest.TempPathFactory, flights: list[Flight]) -> Path:
     """The flights model over its first days only, so that it is built in a second."""
     directory = tmp_path_factory.mktemp("models")
-    shutil.copy(MODELS / "flights.sql", directory)
+    for script in MODELS.glob("*.sql"):
+        shutil.copy(script, directory)
     document = yaml.safe_load((MODELS / "flights.yaml").read_text())
     document["source"]["load"]["files"]["flights"] = "flights.csv"
     (directory / "flights.yaml").write_text(yaml.safe_dump(document))
@@ -124,7 +126,7 @@ class FutureRewritten:
         self._random = random.Random(at.isoformat())
         self.unknown = [f for f in flights if f.known is None or f.known > at]
 
-    def __call__(self, connection: psycopg.Connection) -> None:
+    def __call__(self, connection: psycopg.Connection, at: datetime) -> None:
         connection.execute(
             "CREATE TABLE rewritten (month text, day text, carrier text, flight text, origin text, dest text,"
             " new_dep text, new_dep_delay text, new_arr text, new_delay text, new_air text)"
@@ -169,10 +171,16 @@ def test_no_feature_changes_when_every_flight_that_had_not_landed_is_altered(
     for at in moments(flights, 2):
         rewrite = FutureRewritten(flights, at)
         assert len(rewrite.unknown) > 1000
-        check_leaks(find_leaks(database_url, spec, models_dir, at=as_local(at), alter=rewrite))
+        find_leaks(database_url, spec, models_dir, at=as_local(at), alter=rewrite).require_none()
 
 
-@pytest.mark.parametrize(
+def test_the_script_of_the_asset_check_agrees(database_url, spec, models_dir):
+    report = find_leaks(database_url, spec, models_dir, lines=LINES)
+    report.require_none()
+    assert min(report.rows, report.altered) > 1000
+
+
+PLANTED = pytest.mark.parametrize(
     ("honest", "leaky", "caught"),
     [
         # an outcome counted from when its flight should have left: what most rolling rates get wrong
@@ -197,19 +205,52 @@ def test_no_feature_changes_when_every_flight_that_had_not_landed_is_altered(
         ),
     ],
 )
-def test_a_planted_leak_is_found_and_named(
-    database_url, spec, models_dir, flights, tmp_path, honest, leaky, caught
-):
+
+
+def plant(models_dir: Path, tmp_path: Path, honest: str, leaky: str) -> Path:
     planted = tmp_path / "models"
     shutil.copytree(models_dir, planted)
     script = (planted / "flights.sql").read_text()
     assert script.count(honest) == 1
     (planted / "flights.sql").write_text(script.replace(honest, leaky))
+    return planted
+
+
+@PLANTED
+def test_a_planted_leak_is_found_and_named(
+    database_url, spec, models_dir, flights, tmp_path, honest, leaky, caught
+):
+    planted = plant(models_dir, tmp_path, honest, leaky)
     at = moments(flights, 1)[0]
-    leaks = find_leaks(database_url, spec, planted, at=as_local(at), alter=FutureRewritten(flights, at))
-    assert caught <= {leak.feature for leak in leaks}
+    report = find_leaks(database_url, spec, planted, at=as_local(at), alter=FutureRewritten(flights, at))
+    assert caught <= {leak.feature for leak in report.leaks}
     with pytest.raises(LeakageError, match="take them out of the model spec"):
-        check_leaks(leaks)
+        report.require_none()
+
+
+@PLANTED
+def test_the_script_of_the_asset_check_finds_a_planted_leak_too(
+    database_url, spec, models_dir, tmp_path, honest, leaky, caught
+):
+    planted = plant(models_dir, tmp_path, honest, leaky)
+    leaks = find_leaks(database_url, spec, planted, lines=LINES).leaks
+    assert caught & {leak.feature for leak in leaks}
+
+
+def test_weather_that_was_not_over_yet_is_a_leak(database_url, spec, models_dir, tmp_path):
+    honest, leaky = (
+        "date_trunc('hour', s.predicted_at) - interval '1 hour'",
+        "date_trunc('hour', s.predicted_at)",
+    )
+    planted = plant(models_dir, tmp_path, honest, leaky)
+    leaks = {leak.feature for leak in find_leaks(database_url, spec, planted, lines=LINES).leaks}
+    assert leaks == {
+        "temp",
+        "wind_speed",
+        "precip",
+        "visib",
+        *(f"weather.{n}" for n in ("dewp", "humid", "pressure")),
+    }
 
 
 def test_a_guard_that_tests_nothing_says_so(database_url, spec, models_dir, flights):
@@ -219,7 +260,7 @@ def test_a_guard_that_tests_nothing_says_so(database_url, spec, models_dir, flig
             spec,
             models_dir,
             at=as_local(flights[4000].predicted),
-            alter=lambda _connection: None,
+            alter=lambda _connection, _at: None,
         )
 
 

@@ -4,6 +4,7 @@ import dagster as dg
 import psycopg
 import pytest
 
+from assets.checks.snapshot_checks import snapshot_checks
 from assets.record_io import RecordIOManager
 from assets.snapshot import snapshot_asset
 from assets.source_table import source_table_asset
@@ -19,7 +20,7 @@ source:
   entity_key: id
   event_time: at
   available_at: at
-  load: {files: {lines: lines.csv}, sql: orders.sql}
+  load: {files: {lines: lines.csv}, sql: orders.sql, future: future.sql}
 target: {column: late, task: binary, positive: "yes"}
 features: {hot: [size, kind]}
 """
@@ -29,6 +30,9 @@ SELECT id, at::timestamp AS at, late, size::float8 AS size, kind FROM raw_lines
 WHERE %(until)s::timestamp IS NULL OR at::timestamp < %(until)s::timestamp;
 ALTER TABLE orders ADD PRIMARY KEY (id);
 """
+FUTURE = (
+    "UPDATE raw_lines SET late = CASE late WHEN 'yes' THEN 'no' ELSE 'yes' END WHERE at::timestamp >= %(at)s"
+)
 
 
 @pytest.fixture
@@ -39,6 +43,7 @@ def spec(tmp_path, monkeypatch, database_url):
     ]
     (tmp_path / "lines.csv").write_text("\n".join(["id,at,late,size,kind", *rows]) + "\n")
     (tmp_path / "orders.sql").write_text(SCRIPT)
+    (tmp_path / "future.sql").write_text(FUTURE)
     (tmp_path / "orders.yaml").write_text(SPEC)
     monkeypatch.setenv("MOJOLINE_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("MOJOLINE_MODELS_DIR", str(tmp_path))
@@ -46,9 +51,9 @@ def spec(tmp_path, monkeypatch, database_url):
     return load_spec(tmp_path / "orders.yaml")
 
 
-def run(spec, raise_on_error=True, **config):
+def run(spec, *later, raise_on_error=True, **config):
     result = dg.materialize(
-        [source_table_asset(spec), snapshot_asset(spec)],
+        [source_table_asset(spec), snapshot_asset(spec), *snapshot_checks(spec), *later],
         resources={"records": RecordIOManager()},
         run_config={"ops": {f"orders__{stage}": {"config": values} for stage, values in config.items()}},
         raise_on_error=raise_on_error,
@@ -60,6 +65,7 @@ def run(spec, raise_on_error=True, **config):
         [event] = result.asset_materializations_for_node(f"orders__{stage}")
         found[stage] = {name: value.value for name, value in event.metadata.items()}
         found[stage]["data_version"] = event.tags["dagster/data_version"]
+    [found["leakage"]] = result.get_asset_check_evaluations()
     return found
 
 
@@ -84,6 +90,32 @@ def test_the_same_rows_are_the_same_data_version(spec, database_url):
     assert second["snapshot"]["snapshot_id"] != first["snapshot"]["snapshot_id"]
     assert (first["snapshot"]["reused"], second["snapshot"]["reused"]) == (False, True)
     assert (first["source_table"]["reused"], second["source_table"]["reused"]) == (False, True)
+
+
+def test_the_rows_are_tested_for_leakage_once(spec):
+    first, second = (run(spec)["leakage"] for _ in range(2))
+    assert first.passed
+    assert second.passed
+    assert first.metadata["at"].value == "2026-01-14 08:00:00"
+    assert (first.metadata["rows_compared"].value, first.metadata["outcomes_altered"].value) == (14, 15)
+    assert (first.metadata["reused"].value, second.metadata["reused"].value) == (False, True)
+
+
+def test_a_planted_leak_fails_the_check_and_nothing_is_trained_on_the_rows(spec, tmp_path):
+    leaky = SCRIPT.replace("size::float8 AS size", "size::float8 + (late = 'yes')::int AS size")
+    (tmp_path / "orders.sql").write_text(leaky)
+    trained = []
+
+    @dg.asset(deps=[dg.AssetKey(["orders", "snapshot"])])
+    def later():
+        trained.append(1)
+
+    result = run(spec, later, raise_on_error=False)
+    assert not result.success
+    [evaluation] = result.get_asset_check_evaluations()
+    assert not evaluation.passed
+    assert "size in 1 rows (for one, 14)" in evaluation.description
+    assert not trained
 
 
 def test_one_changed_value_is_another_data_version(spec, database_url):
