@@ -1,6 +1,6 @@
 # Everything a person or CI runs. Each target installs what it needs into .venv, nothing else on the machine is touched.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down check test test-system torture lock format clean distclean
+.PHONY: help setup demo up down check test test-system parity torture lock format clean distclean
 SHELL := /bin/bash
 
 PYTHON ?= python3
@@ -59,6 +59,9 @@ test: setup  ## the test suite; no root, no Debian packages (<= 15 minutes on 2 
 
 test-system: setup  ## what needs root or the packages of deploy/ci/debian-packages.txt
 	$(BIN)/pytest -m system --durations=15 tests native/tests $(ARGS)
+
+parity: setup  ## the native scorer against H2O's Java scorer, model by model, and what the models cover
+	$(BIN)/python native/tests/parity.py $(ARGS)
 
 torture: setup  ## kill -9 of the full-size demo at a random point of each stage (about an hour; ARGS="--seed 7")
 	$(BIN)/python scripts/demo_torture.py $(ARGS)

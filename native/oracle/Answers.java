@@ -1,0 +1,40 @@
+import hex.genmodel.easy.RowData;
+import hex.genmodel.tools.PredictCsv;
+import java.nio.file.Path;
+
+/** Scores as genmodel gives them. */
+final class Answers {
+  private Answers() {}
+
+  /** What the program `PredictCsv` writes; it stops at the first row that the model refuses. */
+  static void predictCsv(Path mojo, Path rows, Path output) throws Exception {
+    String[] arguments = {"--mojo", mojo.toString(), "--input", rows.toString(), "--output", output.toString()};
+    PredictCsv.make(arguments, null).run();
+  }
+
+  /**
+   * The array `preds` of every row, or the exception that refused it. `fresh` loads the model anew for each row: a
+   * GLRM counts its rows, alone and inside a pipeline, and only the first one starts from the seed itself.
+   */
+  static void raw(Path mojo, Path rows, Path output, boolean fresh) throws Exception {
+    LoadedModel model = LoadedModel.load(mojo);
+    int width = model.model.getPredsSize(model.model.getModelCategory());
+    try (Table table = new Table(output)) {
+      String[] header = new String[width + 1];
+      for (int i = 0; i < width; i++) header[i] = "preds" + i;
+      header[width] = "refused";
+      table.line(header);
+      for (RowData record : Rows.read(rows)) {
+        if (fresh) model = LoadedModel.load(mojo);
+        String[] cells = new String[width + 1];
+        try {
+          double[] preds = model.score(record);
+          for (int i = 0; i < width; i++) cells[i] = Double.toHexString(preds[i]);
+        } catch (Exception refusal) {
+          cells[width] = refusal.toString();
+        }
+        table.line(cells);
+      }
+    }
+  }
+}

@@ -1,0 +1,26 @@
+"""XGBoost with each booster."""
+
+from collections.abc import Sequence
+
+from h2o.estimators import H2OXGBoostEstimator
+
+from zoo_makers.data import LIGHT, NUMBERS
+from zoo_makers.zoo_model import ZooModel, train
+
+
+def xgboost(name: str, target: str, features: Sequence[str] = LIGHT, **options: object) -> ZooModel:
+    settings = {"ntrees": 8, "max_depth": 5, "seed": 1} | options
+    return ZooModel(name, train(H2OXGBoostEstimator, target, features, **settings))
+
+
+MODELS = [
+    xgboost("xgboost_binomial", "flag"),
+    xgboost("xgboost_multinomial", "kind", ntrees=3),
+    xgboost("xgboost_regression", "amount"),
+    xgboost("xgboost_poisson", "count", distribution="poisson", ntrees=4),
+    xgboost("xgboost_sparse", "flag", dmatrix_type="sparse", ntrees=4),
+    xgboost("xgboost_dart", "flag", booster="dart", rate_drop=0.4, ntrees=6),
+    xgboost("xgboost_dart_multinomial", "kind", booster="dart", rate_drop=0.4, ntrees=3),
+    xgboost("xgboost_numbers", "flag", NUMBERS, ntrees=4),
+]
+EMPTY: dict[str, str] = {}
