@@ -2,7 +2,6 @@
 
 import mojo_scorer
 import numpy as np
-import psutil
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -20,7 +19,6 @@ from mojoline.training.errors import TrainingError
 from mojoline.training.golden_rows import RawRows, write_golden
 from mojoline.training.h2o_cluster import start_cluster
 from mojoline.training.h2o_frames import download_numbers, upload_table
-from mojoline.training.jvm import USER, Jvm
 from mojoline.training.metric_choice import choose_metric
 from mojoline.training.package import build_package
 from mojoline.training.pruning import plan_search
@@ -44,20 +42,6 @@ SPEC = ModelSpec.model_validate(
         "automl": {"max_models": 4, "max_runtime_secs": 120, "stopping_metric": "logloss"},
     }
 )
-
-
-@pytest.fixture(scope="module")
-def node(tmp_path_factory):
-    """The URL of a node that was there before, and the settings that name it."""
-    jvm = Jvm(tmp_path_factory.mktemp("node"), heap=1 << 30, nthreads=2, brief=True)
-    yield jvm
-    jvm.stop()
-    assert not psutil.pid_exists(jvm.pid)
-
-
-@pytest.fixture(scope="module")
-def settings(node):
-    return load_settings(h2o_url=node.url.replace("://", f"://{USER}:{node.password}@"))
 
 
 @pytest.fixture(scope="module")
@@ -93,16 +77,16 @@ def snapshot(tmp_path_factory) -> Snapshot:
 
 
 @pytest.fixture(scope="module")
-def reduction(settings, snapshot, tmp_path_factory):
-    return fit_reduction(SPEC, snapshot, settings, tmp_path_factory.mktemp("reduction"))
+def reduction(h2o_settings, snapshot, tmp_path_factory):
+    return fit_reduction(SPEC, snapshot, h2o_settings, tmp_path_factory.mktemp("reduction"))
 
 
 @pytest.fixture(scope="module")
-def trained(settings, snapshot, reduction, tmp_path_factory):
-    return train_model(SPEC, snapshot, reduction, settings, tmp_path_factory.mktemp("trained"))
+def trained(h2o_settings, snapshot, reduction, tmp_path_factory):
+    return train_model(SPEC, snapshot, reduction, h2o_settings, tmp_path_factory.mktemp("trained"))
 
 
-def test_doubles_levels_and_nulls_survive_the_way_into_the_cluster_and_back(settings, tmp_path):
+def test_doubles_levels_and_nulls_survive_the_way_into_the_cluster_and_back(h2o_settings, tmp_path):
     rng = np.random.default_rng(2)
     numbers = {
         "plain": rng.normal(size=3000),
@@ -112,7 +96,7 @@ def test_doubles_levels_and_nulls_survive_the_way_into_the_cluster_and_back(sett
     }
     holes = {name: pa.array(values, mask=rng.random(3000) < 0.1) for name, values in numbers.items()}
     levels = [None if at % 7 == 0 else ["1", "01", "2013-01-01", 'a"b,c', "NA"][at % 5] for at in range(3000)]
-    with start_cluster(settings.training, settings.h2o_url, tmp_path):
+    with start_cluster(h2o_settings.training, h2o_settings.h2o_url, tmp_path):
         frame = upload_table(pa.table({**holes, "level": levels}), tmp_path)
         assert frame.types["level"] == "enum"
         assert frame["level"].levels()[0] == sorted(['a"b,c', "1", "01", "2013-01-01", "NA"])
@@ -147,7 +131,7 @@ def test_all_three_families_were_trained_inside_the_policy(trained):
 
 
 def test_every_family_equals_the_cluster_also_on_missing_and_unseen_values(
-    settings, snapshot, reduction, tmp_path
+    h2o_settings, snapshot, reduction, tmp_path
 ):
     table = pq.read_table(reduction.file(reduction.training))
     parts = {
@@ -155,9 +139,9 @@ def test_every_family_equals_the_cluster_also_on_missing_and_unseen_values(
         for part in ("train", "valid")
     }
     raw = RawRows.of_test_part(snapshot, reduction)
-    with start_cluster(settings.training, settings.h2o_url, tmp_path):
+    with start_cluster(h2o_settings.training, h2o_settings.h2o_url, tmp_path):
         models = run_search(
-            plan_search(SPEC, settings.training).first_round(),
+            plan_search(SPEC, h2o_settings.training).first_round(),
             choose_metric(SPEC),
             features=["PC1", "PC2", "PC3", *LEVELS],
             target="y",
@@ -174,11 +158,13 @@ def test_every_family_equals_the_cluster_also_on_missing_and_unseen_values(
             assert counts.max_abs_diff <= TOLERANCES[model.algo], model.algo
 
 
-def test_a_budget_too_short_for_anything_still_gives_a_model_of_each_family(settings, reduction, tmp_path):
+def test_a_budget_too_short_for_anything_still_gives_a_model_of_each_family(
+    h2o_settings, reduction, tmp_path
+):
     table = pq.read_table(reduction.file(reduction.training)).drop_columns(["split"])
     spec = SPEC.model_copy(update={"automl": SPEC.automl.model_copy(update={"max_runtime_secs": 1})})
-    search, metric = plan_search(spec, settings.training), choose_metric(spec)
-    with start_cluster(settings.training, settings.h2o_url, tmp_path):
+    search, metric = plan_search(spec, h2o_settings.training), choose_metric(spec)
+    with start_cluster(h2o_settings.training, h2o_settings.h2o_url, tmp_path):
         train, valid = upload_table(table.slice(0, 2000), tmp_path), upload_table(table.slice(2000), tmp_path)
         frames = {"features": ["PC1", "PC2", "PC3", *LEVELS], "target": "y", "train": train, "valid": valid}
         models = run_search(search, metric, **frames)
@@ -207,17 +193,17 @@ def test_the_draft_passes_its_proofs(snapshot, reduction, trained, tmp_path):
     assert evaluate_version(draft, facts, rows) == pytest.approx(trained.test_metrics["logloss"], rel=1e-12)
 
 
-def test_a_cluster_that_is_not_ours_is_left_as_it_was(settings, trained, node, tmp_path):
+def test_a_cluster_that_is_not_ours_is_left_as_it_was(h2o_settings, trained, h2o_node, tmp_path):
     import h2o
 
-    with start_cluster(settings.training, settings.h2o_url, tmp_path):
+    with start_cluster(h2o_settings.training, h2o_settings.h2o_url, tmp_path):
         assert h2o.api("GET /3/Models")["models"] == []
         assert h2o.api("GET /3/Frames")["frames"] == []
-    assert node.is_running()
+    assert h2o_node.is_running()
 
 
 def test_data_that_cannot_be_trained_on_is_refused_before_the_cluster_is_asked(
-    settings, snapshot, reduction, tmp_path
+    h2o_settings, snapshot, reduction, tmp_path
 ):
     nowhere = load_settings(h2o_url="http://127.0.0.1:9")
     table = pq.read_table(snapshot.file("rows.parquet"))

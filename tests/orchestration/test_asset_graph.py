@@ -23,7 +23,7 @@ def specs(tmp_path_factory):
         "features: {{hot: [size, month, kind]}}\n"
         "drift: {{exclude: [month]}}\n"
     )
-    loading = ", load: {files: {lines: lines.csv}, sql: orders.sql}"
+    loading = ", load: {files: {lines: lines.csv}, sql: orders.sql, future: later.sql}"
     (models / "orders.yaml").write_text(spec.format(name="orders", load=loading))
     (models / "returns.yaml").write_text(spec.format(name="returns", load=""))
     return load_specs(models)

@@ -1,0 +1,24 @@
+"""One H2O node that all integration tests share: tests of the line connect to it as to anybody's cluster."""
+
+from collections.abc import Iterator
+
+import psutil
+import pytest
+
+from mojoline.settings import Settings, load_settings
+from mojoline.training.jvm import USER, Jvm
+
+
+@pytest.fixture(scope="session")
+def h2o_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jvm]:
+    """A node that was there before."""
+    jvm = Jvm(tmp_path_factory.mktemp("node"), heap=1 << 30, nthreads=2, brief=True)
+    yield jvm
+    jvm.stop()
+    assert not psutil.pid_exists(jvm.pid)
+
+
+@pytest.fixture(scope="session")
+def h2o_settings(h2o_node: Jvm) -> Settings:
+    """Settings that name the node."""
+    return load_settings(h2o_url=h2o_node.url.replace("://", f"://{USER}:{h2o_node.password}@"))
