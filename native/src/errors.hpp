@@ -1,6 +1,7 @@
 // The error tree: Error > FormatError, UnsupportedError, RowError. FileError is the operating system's word.
 #pragma once
 
+#include <cstddef>
 #include <stdexcept>
 #include <string>
 
@@ -27,7 +28,8 @@ class UnsupportedError : public Error {
 // A row that the model refuses.
 class RowError : public Error {
  public:
-  using Error::Error;
+  explicit RowError(const std::string& message, std::size_t in_row = 0) : Error(message), row(in_row) {}
+  std::size_t row;  // its index in the block that was scored
 };
 
 class FileError : public std::runtime_error {

@@ -6,7 +6,7 @@
 #include "class_label.hpp"
 #include "java_numbers.hpp"
 #include "link_function.hpp"
-#include "tree_ensemble.hpp"
+#include "tree_scorer.hpp"
 
 namespace mojo {
 namespace {
@@ -31,20 +31,10 @@ Family parse_family(const std::string& distribution, std::size_t classes) {
                          " classes is not supported");
 }
 
-class Gbm final : public Scorer {
+class Gbm final : public TreeScorer {
  public:
   std::size_t width() const override { return classes == 1 ? 1 : classes + 1; }
-  void prepare(Scratch&) const override {}
 
-  std::size_t nbytes() const override { return trees.nbytes(); }
-
-  void score(const double* row, double offset, double* preds, Scratch&) const override {
-    std::fill_n(preds, width(), 0.0);
-    trees.sum(row, preds + (classes == 1 ? 0 : 1));
-    finish(row, offset, {preds, width()});
-  }
-
-  TreeEnsemble trees;
   Family family = Family::plain;
   Link link = Link::identity;
   double init = 0;
@@ -54,8 +44,9 @@ class Gbm final : public Scorer {
   std::vector<double> priors;
   std::vector<double> trained;  // class shares to correct for; empty without balance_classes
 
- private:
-  void finish(const double* row, double offset, std::span<double> preds) const {
+ protected:
+  void finish(const double* row, double offset, double* preds_array) const override {
+    std::span<double> preds(preds_array, width());
     if (family == Family::plain) {
       preds[0] = inverse_link(link, preds[0] + init + offset);
       return;

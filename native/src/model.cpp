@@ -55,20 +55,28 @@ Model::Model(ModelInfo info, std::string algorithm, std::string main_algorithm,
 
 void Model::score(std::span<const double> rows, std::span<double> out, std::int32_t* labels,
                   const double* offsets) const {
+  constexpr std::size_t most = 2048;  // rows at once: bounds the room for their preds
   std::size_t features = n_features();
   std::size_t outputs = n_outputs();
-  std::size_t first = scorer_->width() - outputs;  // 1 where preds[0] is the label
-  Scratch scratch;
-  scorer_->prepare(scratch);
-  std::vector<double> preds(scorer_->width());
-  for (std::size_t i = 0; (i + 1) * features <= rows.size(); ++i) {
+  std::size_t width = scorer_->width();
+  std::size_t first = width - outputs;  // 1 where preds[0] is the label
+  std::size_t count = rows.size() / features;
+  ScratchPool::Loan scratch = scratches_.borrow(*scorer_);
+  std::vector<double>& preds = scratch->preds;
+  preds.resize(std::min(most, count) * width);
+  for (std::size_t start = 0; start < count; start += most) {
+    RowBlock block{&rows[start * features], features, std::min(most, count - start),
+                   offsets ? offsets + start : nullptr};
     try {
-      scorer_->score(&rows[i * features], offsets ? offsets[i] : 0, preds.data(), scratch);
+      scorer_->score_rows(block, preds.data(), scratch->scratch);
     } catch (const RowError& error) {
-      throw RowError("row " + std::to_string(i) + ": " + error.what());
+      throw RowError("row " + std::to_string(start + error.row) + ": " + error.what());
     }
-    std::copy(preds.begin() + static_cast<std::ptrdiff_t>(first), preds.end(), &out[i * outputs]);
-    if (labels) labels[i] = static_cast<std::int32_t>(preds[0]);
+    for (std::size_t i = 0; i < block.count; ++i) {
+      const double* row = &preds[i * width];
+      std::copy(row + first, row + width, &out[(start + i) * outputs]);
+      if (labels) labels[start + i] = static_cast<std::int32_t>(row[0]);
+    }
   }
 }
 

@@ -8,6 +8,7 @@
 
 #include "model_info.hpp"
 #include "scorer.hpp"
+#include "scratch_pool.hpp"
 
 namespace mojo {
 
@@ -37,6 +38,7 @@ class Model {
   std::vector<std::string> output_names_;
   std::unique_ptr<Scorer> scorer_;
   std::size_t nbytes_ = 0;
+  mutable ScratchPool scratches_;
 };
 
 // Reads the model below `prefix` ("" for the archive's own). Throws FormatError, UnsupportedError.

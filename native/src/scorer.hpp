@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -11,7 +12,19 @@ namespace mojo {
 struct Scratch {
   std::vector<double> doubles;
   std::vector<float> floats;
+  std::vector<std::uint8_t> bytes;
   std::vector<Scratch> parts;
+};
+
+// Some rows of a call, one after the other.
+struct RowBlock {
+  const double* values;
+  std::size_t width;  // values per row
+  std::size_t count;
+  const double* offsets = nullptr;  // one per row, or none
+
+  const double* row(std::size_t i) const { return values + i * width; }
+  double offset(std::size_t i) const { return offsets ? offsets[i] : 0; }
 };
 
 // What a scorer does with the offset of a row.
@@ -34,6 +47,9 @@ class Scorer {
   virtual void prepare(Scratch& scratch) const = 0;
   // `row` has n_features values; `offset` is 0 where there is none. Writes all of `preds`. Throws RowError.
   virtual void score(const double* row, double offset, double* preds, Scratch& scratch) const = 0;
+  // The same for several rows: `preds` has width() values per row. Throws RowError with the row's index in
+  // the block. For scorers that know a faster way than row by row.
+  virtual void score_rows(const RowBlock& rows, double* preds, Scratch& scratch) const;
 
   virtual OffsetUse offset_use() const { return OffsetUse::refused; }
   // Names of the values where they are no classes; empty: "predict".

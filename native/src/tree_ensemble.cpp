@@ -69,7 +69,13 @@ std::size_t TreeEnsemble::nbytes() const {
   return bytes;
 }
 
-void TreeEnsemble::sum(const double* row, double* sums) const {
+void TreeEnsemble::prepare(Scratch&) const {}
+
+void TreeEnsemble::sum_rows(const RowBlock& rows, double* sums, std::size_t stride, Scratch& scratch) const {
+  for (std::size_t i = 0; i < rows.count; ++i) sum(rows.row(i), sums + i * stride, scratch);
+}
+
+void TreeEnsemble::sum(const double* row, double* sums, Scratch&) const {
   for (std::size_t c = 0; c < roots_.size(); ++c) {
     double sum = 0;
     for (std::uint32_t root : roots_[c]) sum += static_cast<double>(forest_.leaf_of(root, row));

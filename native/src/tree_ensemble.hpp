@@ -6,6 +6,7 @@
 
 #include "forest.hpp"
 #include "model_source.hpp"
+#include "scorer.hpp"
 
 namespace mojo {
 
@@ -18,8 +19,11 @@ class TreeEnsemble {
   std::size_t groups() const { return groups_; }
   std::size_t nbytes() const;
 
-  // sums[c] becomes the sum of class c's trees, added in double in their order.
-  void sum(const double* row, double* sums) const;
+  // sums[c] becomes the sum of class c's trees, added in double in their order. `scratch` was prepared.
+  void prepare(Scratch& scratch) const;
+  void sum(const double* row, double* sums, Scratch& scratch) const;
+  // The same for several rows; those of row i start at sums[i * stride].
+  void sum_rows(const RowBlock& rows, double* sums, std::size_t stride, Scratch& scratch) const;
 
  private:
   Forest forest_;
