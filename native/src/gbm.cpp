@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "class_label.hpp"
+#include "java_math.hpp"
 #include "java_numbers.hpp"
 #include "link_function.hpp"
 #include "tree_scorer.hpp"
@@ -70,7 +71,7 @@ class Gbm final : public TreeScorer {
     for (std::size_t c = 1; c < preds.size(); ++c) largest = java_max(largest, preds[c]);
     double sum = 0;
     for (std::size_t c = 1; c < preds.size(); ++c) {
-      preds[c] = std::exp(preds[c] - largest);
+      preds[c] = java_exp(preds[c] - largest);
       sum += preds[c];
     }
     for (std::size_t c = 1; c < preds.size(); ++c) preds[c] /= sum;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include "java_math.hpp"
 #include "java_numbers.hpp"
 #include "level_blocks.hpp"
 
@@ -17,12 +18,12 @@ enum class GlmLink { identity, logit, log, inverse, tweedie };
 double mean_of(GlmLink link, double eta, double power) {
   switch (link) {
     case GlmLink::identity: return eta;
-    case GlmLink::logit: return 1 / (std::exp(-eta) + 1);
-    case GlmLink::log: return std::exp(eta);
+    case GlmLink::logit: return 1 / (java_exp(-eta) + 1);
+    case GlmLink::log: return java_exp(eta);
     case GlmLink::inverse: return 1 / (eta < 0 ? java_min(-1e-5, eta) : java_max(1e-5, eta));
     case GlmLink::tweedie: break;
   }
-  return power == 0 ? java_max(2e-16, std::exp(eta)) : std::pow(eta, 1 / power);
+  return power == 0 ? java_max(2e-16, java_exp(eta)) : std::pow(eta, 1 / power);
 }
 
 Kind parse_kind(const std::string& family) {
@@ -124,7 +125,7 @@ class Glm final : public Scorer {
     }
     double sum = 0;
     for (std::size_t c = 1; c <= classes; ++c) {
-      preds[c] = std::exp(preds[c] - largest);
+      preds[c] = java_exp(preds[c] - largest);
       sum += preds[c];
     }
     double share = 1 / sum;
@@ -142,7 +143,7 @@ class Glm final : public Scorer {
   void score_ordinal(const double* row, double* preds) const {
     double before = 0;
     for (std::size_t c = 0; c + 1 < classes; ++c) {
-      double reached = 1 / (1 + std::exp(-eta_of(c, row)));
+      double reached = 1 / (1 + java_exp(-eta_of(c, row)));
       preds[c + 1] = reached - before;
       before = reached;
     }

@@ -49,6 +49,21 @@ class JavaRandom {
     return static_cast<double>((high << 27) + next(27)) * 0x1.0p-53;
   }
 
+  // nextInt(bound), bound > 0.
+  std::int32_t next_int(std::int32_t bound) {
+    auto drawn = static_cast<std::int32_t>(next(31));
+    if ((bound & (bound - 1)) == 0) return static_cast<std::int32_t>((std::int64_t{bound} * drawn) >> 31);
+    std::int32_t value = drawn % bound;
+    // Draws above the last whole multiple of the bound would favour small values.
+    while (std::int64_t{drawn} - value + (bound - 1) > std::numeric_limits<std::int32_t>::max()) {
+      drawn = static_cast<std::int32_t>(next(31));
+      value = drawn % bound;
+    }
+    return value;
+  }
+
+  double next_gaussian();
+
  private:
   static constexpr std::uint64_t kMask = (std::uint64_t{1} << 48) - 1;
 
@@ -58,6 +73,7 @@ class JavaRandom {
   }
 
   std::uint64_t state_;
+  std::optional<double> kept_;  // nextGaussian makes two at a time
 };
 
 }  // namespace mojo

@@ -3,12 +3,13 @@
 #include <cmath>
 
 #include "errors.hpp"
+#include "java_math.hpp"
 #include "java_numbers.hpp"
 
 namespace mojo {
 namespace {
 
-double clamped_exp(double x) { return java_min(1e19, std::exp(x)); }
+double clamped_exp(double x) { return java_min(1e19, java_exp(x)); }
 
 }  // namespace
 

@@ -59,6 +59,14 @@ class PipelineScorer final : public Scorer {
 
   OffsetUse offset_use() const override { return main.model->scorer().offset_use(); }
   std::vector<std::string> value_names() const override { return main.model->scorer().value_names(); }
+  std::vector<std::string> deviations() const override {
+    std::vector<std::string> all = main.model->scorer().deviations();
+    for (const Member& member : members) {
+      for (const std::string& one : member.model->scorer().deviations())
+        all.push_back("inside " + member.model->algorithm() + ": " + one);
+    }
+    return all;
+  }
 
   Member main;
   std::vector<Member> members;

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "class_label.hpp"
+#include "java_math.hpp"
 #include "java_numbers.hpp"
 #include "level_blocks.hpp"
 #include "xgboost_booster.hpp"
@@ -25,7 +26,7 @@ Objective parse_objective(const std::string& name) {
   throw UnsupportedError("XGBoost objective " + name + " is not supported");
 }
 
-float exp_float(float x) { return static_cast<float>(std::exp(static_cast<double>(x))); }
+float exp_float(float x) { return static_cast<float>(java_exp(static_cast<double>(x))); }
 
 // From version 1.0 on the file holds the base as a probability or mean.
 float base_margin(const Booster& booster, Objective objective) {

@@ -1,0 +1,12 @@
+// Java's exp and log to the last bit, where the C library's differ.
+#pragma once
+
+namespace mojo {
+
+// Math.exp of HotSpot on x86-64. The C library's differs in one of 400 arguments.
+double java_exp(double x);
+
+// StrictMath.log, which java.util.Random uses. Math.log is another: std::log is nearest to that.
+double strict_log(double x);
+
+}  // namespace mojo
