@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from assets.code_version import code_version
 from assets.draft_proofs import require_proofs
 from assets.stage import shown_errors, stage_asset
+from mojoline.errors import MojolineError
 from mojoline.features.snapshot import Snapshot
 from mojoline.model_spec import ModelSpec
 from mojoline.registry.filesystem_registry import FilesystemRegistry, open_registry
@@ -122,18 +123,31 @@ def decide_champion(
     rows = read()
     own = evaluate_version(directory, manifest, rows)
     theirs = None
-    if current is not None:
-        # by the challenger's metric: the champion may have been chosen by another one
-        other = registry.manifest(spec.name, current)
-        other = other.model_copy(update={"metric_name": manifest.metric_name})
-        theirs = evaluate_version(registry.directory(spec.name, current), other, rows)
-    decision = decide_promotion(
-        theirs, own, lower_is_better=manifest.lower_is_better, not_worse=spec.promotion.not_worse
-    )
+    try:
+        if current is not None:
+            theirs = _evaluate_champion(registry, spec.name, current, manifest.metric_name, rows)
+    except MojolineError as error:
+        # a champion that is damaged or of another target must not lock out the version that could replace it
+        decision = Decision(
+            promote=False,
+            reason=f"champion {current} cannot be scored: {error}. Promote by override_reason, or roll back",
+        )
+    else:
+        decision = decide_promotion(
+            theirs, own, lower_is_better=manifest.lower_is_better, not_worse=spec.promotion.not_worse
+        )
     outcome, reason = decide_outcome(decision, mode=spec.promotion.mode, override=override)
     return ChampionRecord(
         outcome=outcome, reason=reason, challenger_metric=own, champion_metric=theirs, rows=len(rows), **known
     )
+
+
+def _evaluate_champion(
+    registry: FilesystemRegistry, name: str, version: str, metric_name: str, rows: LabelledRows
+) -> float:
+    """The champion by the challenger's metric: it may have been chosen by another one."""
+    manifest = registry.manifest(name, version).model_copy(update={"metric_name": metric_name})
+    return evaluate_version(registry.directory(name, version), manifest, rows)
 
 
 def _write(registry: FilesystemRegistry, name: str, record: ChampionRecord, by: str) -> ChampionRecord:

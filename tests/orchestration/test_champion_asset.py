@@ -139,6 +139,26 @@ def test_override_promotes_the_worse_version_and_is_recorded(line):
     assert "below the limit" in aliases.override
 
 
+@pytest.mark.parametrize("damage", ["mojo.zip", "manifest.json", "everything"])
+def test_a_champion_that_cannot_be_scored_is_replaced_by_override_only(line, damage):
+    broken = line(BETTER)["version"]
+    directory = line.registry.directory("tiny", broken)
+    for path in list(directory.iterdir()) if damage == "everything" else [directory / damage]:
+        path.write_bytes(b"no model") if damage != "everything" else path.unlink()
+
+    waiting = line(WORSE)
+    assert waiting["outcome"] == "not promoted"
+    assert f"champion {broken} cannot be scored" in waiting["reason"]
+    assert line.registry.aliases("tiny").champion.version == broken
+
+    rescued = line(WORSE, override="the champion's disk is gone")
+    assert rescued["outcome"] == "promoted by override"
+    aliases = line.registry.aliases("tiny")
+    assert (aliases.champion.version, aliases.previous.version) == (rescued["version"], broken)
+    assert "the champion's disk is gone" in aliases.override
+    assert "cannot be scored" in aliases.override
+
+
 def test_the_champion_published_again_changes_nothing(line):
     line(BETTER)
     before = line.registry.aliases("tiny")
