@@ -48,15 +48,17 @@ def snapshot_asset(spec: ModelSpec) -> dg.AssetsDefinition:
                     until=read_moment(config.until),
                 )
                 kept, reused = _keep(root, scratch, fresh)
-        context.log.info(
-            f"{fresh.rows} rows, isolation {fresh.isolation_level}, snapshot {fresh.snapshot_id}"
-        )
+        used = f"{kept.rows} rows, isolation {kept.isolation_level}, snapshot {kept.snapshot_id}"
+        if reused:
+            used = f"kept: {used}; snapshot {fresh.snapshot_id} read the same rows"
+        context.log.info(used)
         return dg.MaterializeResult(
             value=kept,
             metadata={
-                **_describe(fresh, config),
+                **_describe(kept, config),
                 "dagster/uri": kept.file(kept.parquet).as_uri(),
                 "reused": reused,
+                **({"same_rows_read_again": fresh.snapshot_id} if reused else {}),
             },
             data_version=dg.DataVersion(kept.digest),
         )
@@ -94,15 +96,16 @@ def _keep(root: Path, scratch: Path, fresh: Snapshot) -> tuple[Snapshot, bool]:
     return run_stage(root, key, Snapshot, move)
 
 
-def _describe(fresh: Snapshot, config: Window) -> Metadata:
-    columns = [dg.TableColumn(column.name, column.type) for column in fresh.columns]
+def _describe(kept: Snapshot, config: Window) -> Metadata:
+    """The rows that later stages see, and the transaction that read them, be it of an earlier run."""
+    columns = [dg.TableColumn(column.name, column.type) for column in kept.columns]
     return {
-        "dagster/row_count": fresh.rows,
+        "dagster/row_count": kept.rows,
         "dagster/column_schema": dg.MetadataValue.table_schema(dg.TableSchema(columns=columns)),
-        "isolation_level": fresh.isolation_level,
-        "snapshot_id": fresh.snapshot_id,
-        "lsn": fresh.lsn,
-        "digest": fresh.digest,
+        "isolation_level": kept.isolation_level,
+        "snapshot_id": kept.snapshot_id,
+        "lsn": kept.lsn,
+        "digest": kept.digest,
         "since": config.since or "all",
         "until": config.until or "all",
     }
