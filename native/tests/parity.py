@@ -1,18 +1,22 @@
 """mojo_scorer against genmodel's kept answers over the zoo: `make parity`, or `parity.py [NAME ...]`.
 
-Prints models, rows, the largest distance in ulps and in absolute terms, then the coverage matrix. Exit status
-1 when a model is beyond its tolerance (`tolerances.py`) or an empty cell of the matrix has no reason. No JVM
-is needed; that the kept answers are still Java's is a test of its own.
+Prints models, rows, the largest distance in ulps before the link ("margin", must be 0) and of the answer,
+and the largest absolute one; then the coverage matrix. Exit status 1 when a model is beyond its tolerance
+(`tolerances.py`) or an empty cell of the matrix has no reason. No JVM is needed; that the kept answers are
+still Java's is a test of its own.
 """
 
 import argparse
 import struct
 import sys
+import tempfile
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import mojo_scorer
 import numpy as np
 from java_oracle import read_table
+from link_free import without_link
 from tolerances import TOLERANCES, Tolerance
 from zoo_catalogue import zoo_models
 from zoo_coverage import coverage_matrix, print_matrix, read_rows
@@ -118,6 +122,21 @@ def compare(entry: ZooModel) -> Comparison:
     return found
 
 
+def compare_margins(entry: ZooModel) -> Comparison:
+    """Compare what is computed before the link function; every bit must be Java's."""
+    java = [*map(java_double, read_table(entry.reference("margins"))["margin0"])]
+    records = read_rows(entry.rows_file)
+    algorithm = mojo_scorer.load(entry.mojo).algorithm
+    with tempfile.TemporaryDirectory() as scratch:
+        copy = Path(scratch) / "margin.zip"
+        without_link(entry.mojo, algorithm, copy)
+        model = mojo_scorer.load(copy)
+    found = Comparison(entry, algorithm, len(records))
+    margins = model.score(model.matrix(records))[:, 0].tolist()
+    compare_values(found, "margin", margins, java, Tolerance(0))
+    return found
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -126,12 +145,17 @@ def main() -> int:
     options = parser.parse_args()
     known = zoo_models()
     failed = False
-    heads = ["rows", "refused", "max ulp", "allowed", "max abs"]
+    heads = ["rows", "refused", "margin", "max ulp", "allowed", "max abs"]
     print(f"{'model':32}" + "".join(f"{head:>9}" for head in heads))
     for name in options.names or known:
         found = compare(known[name])
-        allowed = TOLERANCES[found.algorithm]
-        cells = [found.rows, found.refused, found.max_ulps, allowed.ulps, f"{found.max_abs:.2g}"]
+        allowed = TOLERANCES[found.algorithm].ulps
+        margin: int | str = ""
+        if "margins" in known[name].keeps:
+            margins = compare_margins(known[name])
+            margin = margins.max_ulps
+            found.faults += margins.faults
+        cells = [found.rows, found.refused, margin, found.max_ulps, allowed, f"{found.max_abs:.2g}"]
         print(f"{name:32}" + "".join(f"{cell:>9}" for cell in cells))
         for fault in found.faults[:5]:
             print(f"    {fault}")

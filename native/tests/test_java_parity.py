@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from java_oracle import Job, read_table, run_jobs
-from parity import compare
+from java_oracle import read_table, run_jobs
+from make_zoo import answer_jobs
+from parity import compare, compare_margins
 from zoo_catalogue import zoo_models
 from zoo_makers.zoo_model import ZOO, ZooModel
 
@@ -22,11 +23,20 @@ def test_equals_java(model: ZooModel) -> None:
     assert found.rows - found.refused > 80
 
 
+@pytest.mark.parametrize(
+    "model", [m for m in zoo_models().values() if "margins" in m.keeps], ids=lambda model: model.name
+)
+def test_margins_are_bit_equal(model: ZooModel) -> None:
+    assert not compare_margins(model).faults
+
+
 def test_kept_answers_are_javas(tmp_path: Path) -> None:
     models = zoo_models().values()
-    run_jobs(Job(m.answers, m.mojo, m.rows_file, tmp_path / f"{m.name}.csv") for m in models)
-    for model in models:
-        assert read_table(tmp_path / f"{model.name}.csv") == read_table(model.reference()), model.name
+    jobs = [job for model in models for job in answer_jobs(model, tmp_path)]
+    run_jobs(jobs)
+    for job in jobs:
+        assert read_table(job.output) == read_table(ZOO / job.output.name), job.output.name
+    assert {path.name for path in ZOO.glob("*.csv.gz")} == {job.output.name for job in jobs}
 
 
 def test_every_file_has_its_maker() -> None:

@@ -18,6 +18,7 @@ LEVELS = {"few": FEW, "some": SOME, "many": MANY}
 FEATURES = [*NUMBERS, *LEVELS]
 LIGHT = [*NUMBERS, "few", "some"]
 TARGETS = ["flag", "kind", "amount", "count", "grade", "even"]
+MULTICLASS = ["kind", "grade", "even"]
 # Also in the training frame: `huge` (1,500 levels), `flat` (constant), `void` (never there), `weight`,
 # `shift` (offset).
 NUMERIC = [*NUMBERS, "amount", "count", "flat", "void", "weight", "shift"]

@@ -4,13 +4,16 @@ from collections.abc import Sequence
 
 from h2o.estimators import H2OGradientBoostingEstimator
 
-from zoo_makers.data import FEATURES, LIGHT
+from zoo_makers.data import FEATURES, LIGHT, MULTICLASS
 from zoo_makers.zoo_model import ZooModel, train
 
 
 def gbm(name: str, target: str, features: Sequence[str] = FEATURES, **options: object) -> ZooModel:
     settings = {"ntrees": 6, "max_depth": 5, "seed": 1, "nbins_cats": 512, "min_rows": 5} | options
-    return ZooModel(name, train(H2OGradientBoostingEstimator, target, features, **settings))
+    # genmodel has no contributions for more than two classes.
+    single = [] if target in MULTICLASS else ["margins", "contributions"]
+    maker = train(H2OGradientBoostingEstimator, target, features, **settings)
+    return ZooModel(name, maker, keeps=[*single, "leaves", "staged"])
 
 
 MODELS = [

@@ -5,13 +5,14 @@ from dataclasses import replace
 
 from h2o.estimators import H2OGeneralizedLinearEstimator
 
-from zoo_makers.data import LIGHT, NUMBERS
+from zoo_makers.data import LIGHT, MULTICLASS, NUMBERS
 from zoo_makers.zoo_model import ZooModel, train
 
 
 def glm(name: str, target: str, features: Sequence[str] = LIGHT, **options: object) -> ZooModel:
     settings = {"lambda_": 0.001, "alpha": 0.5, "seed": 1} | options
-    return ZooModel(name, train(H2OGeneralizedLinearEstimator, target, features, **settings))
+    keeps = [] if target in MULTICLASS else ["margins"]
+    return ZooModel(name, train(H2OGeneralizedLinearEstimator, target, features, **settings), keeps=keeps)
 
 
 ORDINAL = {"family": "ordinal", "lambda_": 0.0, "solver": "GRADIENT_DESCENT_LH"}
@@ -25,6 +26,8 @@ MODELS = [
     glm("glm_poisson", "count", family="poisson"),
     glm("glm_tweedie", "count", **TWEEDIE),
     # Refuses every row with a missing level; only the raw answers go on after the first.
-    replace(glm("glm_skip", "flag", family="binomial", missing_values_handling="Skip"), answers="raw"),
+    replace(
+        glm("glm_skip", "flag", family="binomial", missing_values_handling="Skip"), answers="raw", keeps=()
+    ),
 ]
 EMPTY: dict[str, str] = {}

@@ -4,13 +4,17 @@ from collections.abc import Sequence
 
 from h2o.estimators import H2OXGBoostEstimator
 
-from zoo_makers.data import LIGHT, NUMBERS
+from zoo_makers.data import LIGHT, MULTICLASS, NUMBERS
 from zoo_makers.zoo_model import ZooModel, train
 
 
 def xgboost(name: str, target: str, features: Sequence[str] = LIGHT, **options: object) -> ZooModel:
     settings = {"ntrees": 8, "max_depth": 5, "seed": 1} | options
-    return ZooModel(name, train(H2OXGBoostEstimator, target, features, **settings))
+    # genmodel has no contributions for more than two classes.
+    single = [] if target in MULTICLASS else ["contributions"]
+    margins = ["margins"] if target in ("flag", "amount") else []
+    maker = train(H2OXGBoostEstimator, target, features, **settings)
+    return ZooModel(name, maker, keeps=[*single, *margins, "leaves"])
 
 
 MODELS = [
