@@ -5,7 +5,7 @@ from pydantic import Field
 
 from assets.code_version import code_version
 from assets.plots import Cell, Metadata, bar_plot, table
-from assets.stage import shown_errors, stage_asset
+from assets.stage import read_moment, shown_errors, stage_asset
 from mojoline.drift.baseline import Baseline
 from mojoline.drift.drift_report import DriftReport, FeatureDrift, build_report
 from mojoline.model_spec import ModelSpec
@@ -16,9 +16,17 @@ VERDICT_COLOURS = {"stable": "good", "warn": "warn", "alert": "alert", "insuffic
 
 
 class Watched(dg.Config):
-    """Which version is looked at."""
+    """Which version is looked at, and which of the hours it scored.
+
+    The sample is uniform over all hours together. Rows of a replay are better asked for by their own time:
+    next to an hour of heavy traffic only a few of them would count, and another few after more traffic.
+    """
 
     version: str = Field(default="", description="a published version; empty: the champion")
+    since: str | None = Field(default=None, description="event times from this hour on; empty: all there are")
+    until: str | None = Field(
+        default=None, description="event times before this moment; empty: all there are"
+    )
 
 
 def drift_report_asset(spec: ModelSpec) -> dg.AssetsDefinition:
@@ -45,7 +53,12 @@ def drift_report_asset(spec: ModelSpec) -> dg.AssetsDefinition:
             registry = open_registry(settings.registry_url)
             version = config.version or _champion(registry, spec.name)
             rows = read_reservoir(
-                settings.require_reservoir_redis_url(), spec.name, version, size=spec.drift.reservoir
+                settings.require_reservoir_redis_url(),
+                spec.name,
+                version,
+                since=read_moment(config.since),
+                until=read_moment(config.until),
+                size=spec.drift.reservoir,
             )
             baseline = Baseline.model_validate_json(
                 (registry.directory(spec.name, version) / "baseline.json").read_bytes()

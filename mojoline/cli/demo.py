@@ -181,7 +181,10 @@ class Demo:
             line.show(f"{count:,} rows from {window.since} to {window.until} scored by {version}")
         with self.screen.stage("drift") as line:
             job = f"{self.spec.name}_drift_report"
-            config = {"ops": {f"{self.spec.name}__drift_report": {"config": {"version": version}}}}
+            watched: dict[str, str] = {"version": version, "until": window.end.isoformat()}
+            if window.start is not None:
+                watched["since"] = window.start.isoformat()
+            config = {"ops": {f"{self.spec.name}__drift_report": {"config": watched}}}
             self.dagster.wait(self.dagster.launch(job, config))
             found = self.dagster.materializations(f"{self.spec.name}/drift_report")
             self.report.psi = {row["feature"]: row["psi"] for row in found["psi"]}

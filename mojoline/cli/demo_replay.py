@@ -21,7 +21,8 @@ def replay_rows(
 ) -> int:
     """Score `rows` in batches through `/predict`; how many there were.
 
-    Request ids are made of the entity key of a batch's first row.
+    Request ids are made of the entity key of a batch's first row: the same rows sent again are the same rows
+    to the reservoir, and change nothing there.
     """
     sent = 0
     with httpx.Client(base_url=url, timeout=30.0, trust_env=False) as client:

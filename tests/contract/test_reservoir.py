@@ -86,6 +86,24 @@ def test_a_retry_changes_nothing(redis_server_url, model):
     assert len(first) == 10
 
 
+def test_a_full_hour_thins_the_others_unless_the_window_leaves_it_out(redis_server_url, model):
+    """Why two replays of the same rows once gave samples of different size: live traffic lay between them."""
+    replayed = [batch(model, f"replay{i}") for i in range(40)]
+    month = {"since": HOUR - timedelta(days=1), "until": HOUR + timedelta(days=1), "size": 50}
+
+    def live(count: int) -> list[ScoredRows]:
+        return [batch(model, f"live{i}", event_time=HOUR + timedelta(days=30)) for i in range(count)]
+
+    asyncio.run(write(redis_server_url, replayed + live(100), size=50))
+    whole = read_reservoir(redis_server_url, model, VERSION, size=50)
+    july = read_reservoir(redis_server_url, model, VERSION, **month)
+    asyncio.run(write(redis_server_url, replayed + live(400), size=50))
+    thinner = read_reservoir(redis_server_url, model, VERSION, size=50)
+    assert len(thinner) < len(whole) < len(july) + 50
+    assert read_reservoir(redis_server_url, model, VERSION, **month) == july
+    assert len(july) == 40
+
+
 def test_rows_above_the_threshold_are_not_sent(redis_server_url, model):
     async def run() -> int:
         writer = ReservoirWriter(redis_server_url, flush_seconds=0.001)

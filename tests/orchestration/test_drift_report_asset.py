@@ -2,6 +2,7 @@
 
 import asyncio
 import uuid
+from datetime import UTC, datetime
 
 import dagster as dg
 import numpy as np
@@ -54,7 +55,7 @@ def version(spec, tmp_path):
     return manifest.version
 
 
-def score_rows(url, spec, version, shift):
+def score_rows(url, spec, version, shift, request_id="r", event_time=None):
     rng = np.random.default_rng(2)
     rows = [
         {"distance": float(d), "temp": float(t), "month": 7.0}
@@ -65,7 +66,16 @@ def score_rows(url, spec, version, shift):
         writer = ReservoirWriter(url)
         writer.start()
         writer.offer(
-            ScoredRows(spec.name, version, "champion", "r", rows, [[0.5, 0.5]] * ROWS, ["no"] * ROWS)
+            ScoredRows(
+                spec.name,
+                version,
+                "champion",
+                request_id,
+                rows,
+                [[0.5, 0.5]] * ROWS,
+                ["no"] * ROWS,
+                event_time=event_time,
+            )
         )
         await writer.close()
 
@@ -95,6 +105,24 @@ def test_shifted_feature_alerts_and_the_others_do_not(spec, version, redis_serve
     assert shown["psi_max"].value > 0.25
     assert shown["left_out"].value == "month"
     assert "data:image/svg+xml;base64," in shown["psi_plot"].value
+
+
+def test_a_replay_is_seen_whole_and_alike_whatever_traffic_there_was(spec, version, redis_server_url):
+    july = datetime(2013, 7, 4, 12, 30, tzinfo=UTC)
+    window = {"version": version, "since": "2013-07-01", "until": "2013-08-01"}
+
+    def replay_and_report():
+        score_rows(redis_server_url, spec, version, 150, "replay", july)
+        shown = metadata(run(spec, **window), spec)
+        return shown["dagster/row_count"].value, shown["psi"].records
+
+    first = replay_and_report()
+    assert first[0] == ROWS
+    for request in range(8):  # fills this hour's sample: of all hours together, a sixth would count
+        score_rows(redis_server_url, spec, version, 0, f"live{request}")
+    assert replay_and_report() == first
+    mixed = metadata(run(spec, version=version), spec)["dagster/row_count"].value
+    assert mixed < ROWS + 8 * ROWS
 
 
 def test_another_version_can_be_asked_for(spec, version):
