@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from assets.code_version import code_version
 from assets.draft_proofs import require_proofs
+from assets.plots import rounded
 from assets.stage import shown_errors, stage_asset
 from mojoline.errors import MojolineError
 from mojoline.features.snapshot import Snapshot
@@ -94,7 +95,8 @@ def champion_asset(spec: ModelSpec) -> dg.AssetsDefinition:
             )
             record = _write(registry, spec.name, record, by=f"dagster run {context.run.run_id}")
         context.log.info(f"{record.outcome}: {record.reason}")
-        shown = record.model_dump(mode="json", exclude_none=True)
+        known = record.model_dump(mode="json", exclude_none=True)
+        shown = {name: rounded(value) for name, value in known.items()}
         return dg.MaterializeResult(value=record, metadata={**shown, "alias_generation": record.generation})
 
     return champion

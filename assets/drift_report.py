@@ -4,7 +4,7 @@ import dagster as dg
 from pydantic import Field
 
 from assets.code_version import code_version
-from assets.plots import Cell, Metadata, bar_plot, table
+from assets.plots import Cell, Metadata, bar_plot, rounded, table
 from assets.stage import read_moment, shown_errors, stage_asset
 from mojoline.drift.baseline import Baseline
 from mojoline.drift.drift_report import DriftReport, FeatureDrift, build_report
@@ -99,7 +99,7 @@ def _describe(report: DriftReport, spec: ModelSpec) -> Metadata:
     return {
         "model_version": report.version,
         "verdict": report.verdict,
-        "psi_max": max((feature.psi for feature in report.features), default=0.0),
+        "psi_max": rounded(max((feature.psi for feature in report.features), default=0.0)),
         "features_drifted": sum(feature.verdict in ("warn", "alert") for feature in report.features),
         "window": f"{report.window.start} to {report.window.end}",
         "left_out": ", ".join(_left_out(spec)) or "none",

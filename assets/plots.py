@@ -6,11 +6,12 @@ The Dagster UI draws Markdown: an image with a `data:` address passes its saniti
 import base64
 from collections.abc import Mapping, Sequence
 from html import escape
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import dagster as dg
 
 Cell: TypeAlias = str | int | float | bool | None
+CellT = TypeVar("CellT")
 Metadata: TypeAlias = dict[str, dg.MetadataValue | str | int | float]
 
 ROW = 22
@@ -56,11 +57,19 @@ def bar_plot(
 
 
 def table(rows: Sequence[Mapping[str, Cell]]) -> dg.TableMetadataValue:
-    """Rows with the same keys as a table; a column's type is that of its values which are not None."""
+    """Rows with the same keys as a table; a column's type is that of its values which are not None.
+
+    Decimal numbers are rounded for the reader; records and manifests keep them whole.
+    """
     names = list(rows[0]) if rows else []
     columns = [dg.TableColumn(name, _column_type([row[name] for row in rows])) for name in names]
-    records = [dg.TableRecord({name: row[name] for name in names}) for row in rows]
+    records = [dg.TableRecord({name: rounded(row[name]) for name in names}) for row in rows]
     return dg.MetadataValue.table(records=records, schema=dg.TableSchema(columns=columns))
+
+
+def rounded(value: CellT) -> CellT:
+    """A decimal number with six significant digits, anything else as it is."""
+    return type(value)(f"{value:.6g}") if isinstance(value, float) else value
 
 
 def _column_type(values: Sequence[object]) -> str:

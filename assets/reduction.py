@@ -3,7 +3,7 @@
 import dagster as dg
 
 from assets.code_version import code_version
-from assets.plots import Metadata, bar_plot, table
+from assets.plots import Metadata, bar_plot, rounded, table
 from assets.stage import H2O_POOL, shown_errors, spec_part, stage_asset
 from mojoline.features.snapshot import Snapshot
 from mojoline.model_spec import ModelSpec
@@ -67,7 +67,7 @@ def _describe(fitted: Reduction) -> Metadata:
     kept = [("good" if index < fitted.k else "muted") for index in range(len(fitted.explained))]
     names = [f"PC{index + 1}" for index in range(len(fitted.explained))]
     return shown | {
-        "variance_kept": fitted.cumulative[fitted.k - 1],
+        "variance_kept": rounded(fitted.cumulative[fitted.k - 1]),
         "explained_variance": bar_plot(
             "Explained variance, share of the whole (green: kept)",
             list(zip(names, fitted.explained, kept, strict=True)),

@@ -4,7 +4,7 @@ import dagster as dg
 from pydantic import Field
 
 from assets.code_version import code_version
-from assets.plots import Metadata, table
+from assets.plots import Metadata, rounded, table
 from assets.stage import H2O_POOL, shown_errors, spec_part, stage_asset
 from mojoline.features.snapshot import Snapshot
 from mojoline.model_spec import ModelSpec
@@ -80,12 +80,12 @@ def _describe(trained: TrainedModel) -> Metadata:
         "algorithm": trained.algorithm,
         "model_id": trained.model_id,
         "metric_name": trained.metric_name,
-        "metric": winner.metric,
+        "metric": rounded(winner.metric),
         "score_us_p50": winner.score_us_p50,
         "artifact_bytes": winner.bytes,
         "leaderboard": table([row.model_dump(mode="json") for row in trained.leaderboard]),
         "models_tried": len(trained.leaderboard),
         "heap_bytes": trained.heap_bytes or "of an H2O that was there",
         "seconds": trained.seconds,
-        **{f"test_{name}": value for name, value in trained.test_metrics.items()},
+        **{f"test_{name}": rounded(value) for name, value in trained.test_metrics.items()},
     }

@@ -44,5 +44,11 @@ def test_table_takes_missing_cells():
     assert [column.type for column in shown.schema.columns] == ["string", "int"]
 
 
+def test_numbers_are_readable_and_their_column_stays_one_of_numbers():
+    shown = table([{"metric": 0.43210987654321, "bytes": 123456789, "best": True, "gone": 1e-17 / 3}])
+    assert shown.records[0].data == {"metric": 0.43211, "bytes": 123456789, "best": True, "gone": 3.33333e-18}
+    assert [column.type for column in shown.schema.columns] == ["float", "int", "bool", "float"]
+
+
 def test_an_empty_table_is_a_table():
     assert table([]).records == []
