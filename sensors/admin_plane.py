@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 
+from mojoline.errors import MojolineError
 from mojoline.settings import Settings
 
 TIMEOUT_SECONDS = 3.0
@@ -13,7 +14,7 @@ POLL_SECONDS = 0.2
 SETTLE_SECONDS = 3.0
 
 
-class ServerUnreadableError(Exception):
+class ServerUnreadableError(MojolineError):
     """The server gave no usable answer: that says nothing about what it serves."""
 
 

@@ -3,6 +3,7 @@
 MojolineError
 └── ServingError
     ├── ApiError             an answer with a status code and a message for the caller
+    ├── PortTakenError       a port of the server is in use
     └── ServedVersionError   a version cannot be served; the older one stays
 """
 

@@ -1,4 +1,8 @@
-"""Errors of reading and building features."""
+"""Errors of reading and building features.
+
+FeatureError
+└── LeakageError    a feature knows the future
+"""
 
 from mojoline.errors import MojolineError
 

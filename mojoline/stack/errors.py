@@ -1,4 +1,8 @@
-"""The error of the local stack."""
+"""Errors of the local stack.
+
+StackError
+└── RunFailedError    a Dagster run failed; see mojoline.stack.dagster_client
+"""
 
 from mojoline.errors import MojolineError
 
