@@ -18,6 +18,7 @@ from rich.table import Table
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # also where nothing is installed
 
 from mojoline.errors import MojolineError
+from mojoline.registry.errors import RegistryError
 from mojoline.registry.filesystem_registry import open_registry
 from mojoline.registry.integrity import read_manifest
 from mojoline.registry.manifest import Manifest
@@ -29,6 +30,12 @@ def prove_target(target: str, registry_url: str | None) -> tuple[Manifest, list[
     """Manifest and proofs of a directory or a model URI; MojolineError if there is no such version."""
     if not target.startswith("models:"):
         directory = Path(target)
+        if directory.is_file():
+            raise RegistryError(
+                f"{target} is a file. A MOJO alone proves nothing: what it must hold to, manifest.json and "
+                "golden.jsonl, lies beside it in the directory of its version. Name that directory, or "
+                "models:/NAME/VERSION"
+            )
         manifest = read_manifest(directory)
         return manifest, prove_version(directory, manifest)
     registry = open_registry(registry_url or load_settings().registry_url)

@@ -269,3 +269,9 @@ def test_the_script_on_what_is_not_there(registry, tmp_path, target):
     done, report = run_script(tmp_path, target, "--registry", f"file://{registry.root}")
     assert (done.returncode, report["passed"]) == (1, False)
     assert "refused" in done.stdout
+
+
+def test_the_script_on_a_mojo_alone_asks_for_its_directory(tmp_path):
+    done, report = run_script(tmp_path, str(FIRST / "mojo.zip"))
+    assert (done.returncode, report["passed"]) == (1, False)
+    assert "Name that directory, or models:/NAME/VERSION" in report["error"]
