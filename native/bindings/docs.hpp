@@ -22,17 +22,23 @@ inline constexpr const char* score = R"(Score a matrix; the GIL is released mean
 Args:
     rows: float64[n, k], C-contiguous, as matrix() makes it. Nothing is converted: another type or
         layout is a TypeError. No other thread may write to it meanwhile.
+    offset: One number for all rows or one per row, added to the margin before the link (XGBoost: in
+        place of the base score). A model with an offset_column does not score without it; algorithms
+        for which H2O has no offset refuse any but 0; DRF and multinomial models ignore it.
 
 Returns:
     float64[n, m], one column per output name: probabilities, the prediction, or the components.
 
 Raises:
-    RowError: The width is wrong, or the model refuses a row (a GLM that was trained to fill no gaps).)";
+    RowError: The width is wrong, an offset is missing or refused, or the model refuses a row (a GLM
+        that was trained to fill no gaps).)";
 
 inline constexpr const char* predict = R"(Score records and name the classes.
 
 Args:
-    data: As for matrix().
+    data: As for matrix(). Where the model has an offset_column and no offset is given, the offsets are
+        read from that column.
+    offset: As for score().
     unseen: As for matrix().
 
 Returns:

@@ -48,28 +48,31 @@ class PyModel {
     return to_matrix(std::move(values), rows, model_->n_features());
   }
 
-  Matrix score(const Input& rows) const {
+  Matrix score(const Input& rows, nb::handle offset) const {
     if (rows.shape(1) != model_->n_features()) {
       throw RowError("matrix has " + std::to_string(rows.shape(1)) + " columns, the model wants " +
                      std::to_string(model_->n_features()));
     }
+    std::optional<std::vector<double>> offsets = read_offset(offset, rows.shape(0));
     std::vector<double> out(rows.shape(0) * model_->n_outputs());
     {
       nb::gil_scoped_release release;
-      model_->score({rows.data(), rows.size()}, out);
+      model_->score({rows.data(), rows.size()}, out, nullptr, offsets ? offsets->data() : nullptr);
     }
     return to_matrix(std::move(out), rows.shape(0), model_->n_outputs());
   }
 
-  nb::dict predict(nb::handle data, const std::string& unseen) const {
+  nb::dict predict(nb::handle data, nb::handle offset, const std::string& unseen) const {
     std::vector<double> values = reader_.read(data, unseen_is_error(unseen));
     std::size_t rows = values.size() / model_->n_features();
     std::size_t width = model_->n_outputs();
     std::vector<double> out(rows * width);
     std::vector<std::int32_t> labels(rows);
+    std::optional<std::vector<double>> offsets =
+        offset.is_none() ? reader_.read_offsets(data) : read_offset(offset, rows);
     {
       nb::gil_scoped_release release;
-      model_->score(values, out, labels.data());
+      model_->score(values, out, labels.data(), offsets ? offsets->data() : nullptr);
     }
     nb::dict result;
     if (model_->info().is_classifier()) result["predict"] = name_labels(labels);
@@ -102,6 +105,21 @@ class PyModel {
   }
 
  private:
+  // None, one number for all rows, or one number per row.
+  static std::optional<std::vector<double>> read_offset(nb::handle offset, std::size_t rows) {
+    if (offset.is_none()) return std::nullopt;
+    double number = 0;
+    if (nb::try_cast(offset, number)) return std::vector<double>(rows, number);
+    std::vector<double> offsets;
+    if (!nb::try_cast(offset, offsets))
+      throw RowError("offset is neither a number nor a one-dimensional array of numbers");
+    if (offsets.size() != rows) {
+      throw RowError("offset has " + std::to_string(offsets.size()) + " values for " + std::to_string(rows) +
+                     " rows");
+    }
+    return offsets;
+  }
+
   static bool unseen_is_error(const std::string& unseen) {
     if (unseen != "na" && unseen != "error") throw nb::value_error("unseen must be 'na' or 'error'");
     return unseen == "error";
@@ -183,6 +201,9 @@ NB_MODULE(_core, m) {
           "default_threshold", [](const PyModel& self) { return self.model().info().default_threshold; },
           "Probability of the second class from which predict() names it.")
       .def_prop_ro(
+          "offset_column", [](const PyModel& self) { return self.model().offset_column(); },
+          "The column that predict() reads offsets from; None where the model has none or ignores it.")
+      .def_prop_ro(
           "h2o_version", [](const PyModel& self) { return self.model().info().h2o_version; },
           "The H2O that wrote the file.")
       .def_prop_ro(
@@ -195,10 +216,11 @@ NB_MODULE(_core, m) {
           "nbytes", [](const PyModel& self) { return self.model().nbytes(); }, "Bytes held in memory.")
       .def("matrix", &PyModel::matrix, "data"_a, nb::kw_only(), "unseen"_a = "na",
            nb::sig("def matrix(self, data: Records, *, unseen: Unseen = 'na') -> Matrix"), docs::matrix)
-      .def("score", &PyModel::score, "rows"_a.noconvert(), nb::sig("def score(self, rows: Matrix) -> Matrix"),
-           docs::score)
-      .def("predict", &PyModel::predict, "data"_a, nb::kw_only(), "unseen"_a = "na",
-           nb::sig("def predict(self, data: Records, *, unseen: Unseen = 'na') -> Predictions"),
+      .def("score", &PyModel::score, "rows"_a.noconvert(), "offset"_a = nb::none(),
+           nb::sig("def score(self, rows: Matrix, offset: Offset | None = None) -> Matrix"), docs::score)
+      .def("predict", &PyModel::predict, "data"_a, "offset"_a = nb::none(), nb::kw_only(), "unseen"_a = "na",
+           nb::sig("def predict(self, data: Records, offset: Offset | None = None, *, unseen: Unseen = 'na') "
+                   "-> Predictions"),
            docs::predict);
 
   m.def("load", &mojo::load, "path"_a, nb::sig("def load(path: str | os.PathLike[str]) -> Model"),

@@ -74,6 +74,34 @@ RecordReader::RecordReader(const Model& model) {
     for (std::size_t level = 0; level < domain.size(); ++level)
       feature.levels[domain[level]] = static_cast<double>(level);
   }
+  if (!model.offset_column()) return;
+  offset_.emplace();
+  offset_->text = *model.offset_column();
+  offset_->name = nb::str(model.offset_column()->c_str(), model.offset_column()->size());
+}
+
+std::optional<std::vector<double>> RecordReader::read_offsets(nb::handle data) const {
+  if (!offset_) return std::nullopt;
+  auto missing = [&](std::size_t row) {
+    return RowError(place(row, offset_->text) + "the offset is missing");
+  };
+  std::vector<double> out;
+  if (is_mapping(data)) {
+    nb::dict columns = as_dict(data);
+    if (!columns.contains(offset_->name)) throw missing(0);
+    nb::object values = as_sequence(columns[offset_->name], offset_->text);
+    for (nb::handle value : values) out.push_back(convert(*offset_, value, {false, out.size()}));
+  } else {
+    for (nb::handle row : data) {
+      nb::dict record = as_dict(row);
+      if (!record.contains(offset_->name)) throw missing(out.size());
+      out.push_back(convert(*offset_, record[offset_->name], {false, out.size()}));
+    }
+  }
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    if (std::isnan(out[i])) throw missing(i);
+  }
+  return out;
 }
 
 std::vector<double> RecordReader::read(nb::handle data, bool unseen_is_error) const {

@@ -4,6 +4,7 @@
 #include <nanobind/nanobind.h>
 
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
@@ -20,6 +21,9 @@ class RecordReader {
   // `data` is a sequence of dicts or a dict of columns. Returns row-major values, n_features per row.
   // Throws RowError.
   std::vector<double> read(nanobind::handle data, bool unseen_is_error) const;
+
+  // The offset column of the records, one value per row; nothing where the model has none. Throws RowError.
+  std::optional<std::vector<double>> read_offsets(nanobind::handle data) const;
 
  private:
   struct Feature {
@@ -43,6 +47,7 @@ class RecordReader {
   double find_level(const Feature& feature, std::string_view level, Options options) const;
 
   std::vector<Feature> features_;
+  std::optional<Feature> offset_;
 };
 
 }  // namespace mojo

@@ -40,7 +40,7 @@ float Forest::leaf_of(std::uint32_t root, const double* row) const {
 
 std::size_t Forest::nbytes() const {
   return nodes.capacity() * sizeof(Node) + sets.capacity() * sizeof(LevelSet) + bits.capacity() +
-         level_counts.capacity() * sizeof(std::int32_t);
+         level_counts.capacity() * sizeof(std::int64_t);
 }
 
 }  // namespace mojo

@@ -37,7 +37,8 @@ struct Forest {
   std::vector<Node> nodes;
   std::vector<LevelSet> sets;
   std::vector<std::uint8_t> bits;
-  std::vector<std::int32_t> level_counts;  // per column, INT32_MAX where there is no domain
+  // Per column; where there is no domain more than any int, so that +Infinity is no missing level.
+  std::vector<std::int64_t> level_counts;
 
   // The prediction of the tree that starts at node `root`.
   float leaf_of(std::uint32_t root, const double* row) const;

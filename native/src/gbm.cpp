@@ -35,6 +35,9 @@ Family parse_family(const std::string& distribution, std::size_t classes) {
 class Gbm final : public TreeScorer {
  public:
   std::size_t width() const override { return classes == 1 ? 1 : classes + 1; }
+  OffsetUse offset_use() const override {
+    return family == Family::multinomial && classes > 2 ? OffsetUse::none : OffsetUse::added;
+  }
 
   Family family = Family::plain;
   Link link = Link::identity;

@@ -53,22 +53,25 @@ class Glm final : public Scorer {
   std::size_t nbytes() const override {
     return (beta.capacity() + modes.capacity() + means.capacity()) * sizeof(double);
   }
+  OffsetUse offset_use() const override {
+    return kind == Kind::multinomial ? OffsetUse::none : OffsetUse::added;
+  }
   void prepare(Scratch& scratch) const override { scratch.doubles.resize(categories + numbers); }
 
-  void score(const double* row, double, double* preds, Scratch& scratch) const override {
+  void score(const double* row, double offset, double* preds, Scratch& scratch) const override {
     double* filled = scratch.doubles.data();
     impute(row, filled);
     switch (kind) {
-      case Kind::plain: preds[0] = mean_of(link, eta_of(0, filled), tweedie_power); break;
+      case Kind::plain: preds[0] = mean_of(link, eta_of(0, filled) + offset, tweedie_power); break;
       case Kind::binary: {
-        double mean = mean_of(link, eta_of(0, filled), tweedie_power);
+        double mean = mean_of(link, eta_of(0, filled) + offset, tweedie_power);
         preds[0] = mean >= threshold ? 1 : 0;
         preds[1] = 1 - mean;
         preds[2] = mean;
         break;
       }
       case Kind::multinomial: score_multinomial(filled, preds); break;
-      case Kind::ordinal: score_ordinal(filled, preds);
+      case Kind::ordinal: score_ordinal(filled, offset, preds);
     }
   }
 
@@ -140,10 +143,10 @@ class Glm final : public Scorer {
     }
   }
 
-  void score_ordinal(const double* row, double* preds) const {
+  void score_ordinal(const double* row, double offset, double* preds) const {
     double before = 0;
     for (std::size_t c = 0; c + 1 < classes; ++c) {
-      double reached = 1 / (1 + java_exp(-eta_of(c, row)));
+      double reached = 1 / (1 + java_exp(-(eta_of(c, row) + offset)));
       preds[c + 1] = reached - before;
       before = reached;
     }

@@ -1,6 +1,7 @@
 #include "model.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "algorithms.hpp"
 #include "mapped_file.hpp"
@@ -41,9 +42,7 @@ Model::Model(ModelInfo info, std::string algorithm, std::string main_algorithm,
       main_algorithm_(std::move(main_algorithm)),
       scorer_(std::move(scorer)) {
   const std::string* offset = info_.values.find("offset_column");
-  // Scoring it without its offset would be a silent wrong answer.
-  if (offset && scorer_->offset_use() == OffsetUse::refused)
-    throw UnsupportedError(algorithm_ + " model trained with offset column " + *offset + " is not supported");
+  if (offset && scorer_->offset_use() != OffsetUse::none) offset_column_ = *offset;
   output_names_ = name_outputs(info_, *scorer_);
   std::size_t wanted = output_names_.size() + (info_.is_classifier() ? 1 : 0);
   if (scorer_->width() != wanted) {
@@ -51,6 +50,24 @@ Model::Model(ModelInfo info, std::string algorithm, std::string main_algorithm,
                       " values, the model gives " + std::to_string(scorer_->width()));
   }
   nbytes_ = scorer_->nbytes() + text_bytes(info_);
+}
+
+void Model::check_offsets(const double* offsets, std::size_t count) const {
+  OffsetUse use = scorer_->offset_use();
+  // Scoring without it would be a silent wrong answer.
+  if (!offsets && (offset_column_ || use == OffsetUse::needed)) {
+    throw RowError("the model was trained with offset column " + offset_column_.value_or("(unnamed)") +
+                   ": pass its values as offset");
+  }
+  if (!offsets || use == OffsetUse::none) return;
+  for (std::size_t i = 0; i < count; ++i) {
+    bool missing = std::isnan(offsets[i]);
+    if (!missing && (offsets[i] == 0 || use != OffsetUse::refused)) continue;
+    std::string shown = missing
+                            ? "the offset is missing"
+                            : algorithm_ + " takes no offset, " + std::to_string(offsets[i]) + " was given";
+    throw RowError("row " + std::to_string(i) + ": " + shown);
+  }
 }
 
 void Model::score(std::span<const double> rows, std::span<double> out, std::int32_t* labels,
@@ -61,6 +78,7 @@ void Model::score(std::span<const double> rows, std::span<double> out, std::int3
   std::size_t width = scorer_->width();
   std::size_t first = width - outputs;  // 1 where preds[0] is the label
   std::size_t count = rows.size() / features;
+  check_offsets(offsets, count);
   ScratchPool::Loan scratch = scratches_.borrow(*scorer_);
   std::vector<double>& preds = scratch->preds;
   preds.resize(std::min(most, count) * width);

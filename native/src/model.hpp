@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -23,19 +24,24 @@ class Model {
   std::size_t n_features() const { return info_.n_features; }
   std::size_t n_outputs() const { return output_names_.size(); }
   const Scorer& scorer() const { return *scorer_; }
+  // The column whose values score() wants as offsets; none where the model has none or ignores it.
+  const std::optional<std::string>& offset_column() const { return offset_column_; }
   std::size_t nbytes() const { return nbytes_; }
 
   // `rows` holds n_features values per row, `out` n_outputs. `labels`, where given, receives one class index
-  // per row; `offsets`, where given, has one value per row. Safe from several threads. Throws RowError
-  // naming the row.
+  // per row; `offsets`, where given, has one value per row, and must be given where there is an
+  // offset_column(). Safe from several threads. Throws RowError naming the row.
   void score(std::span<const double> rows, std::span<double> out, std::int32_t* labels = nullptr,
              const double* offsets = nullptr) const;
 
  private:
+  void check_offsets(const double* offsets, std::size_t count) const;
+
   ModelInfo info_;
   std::string algorithm_;
   std::string main_algorithm_;
   std::vector<std::string> output_names_;
+  std::optional<std::string> offset_column_;
   std::unique_ptr<Scorer> scorer_;
   std::size_t nbytes_ = 0;
   mutable ScratchPool scratches_;

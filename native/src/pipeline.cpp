@@ -43,7 +43,7 @@ class PipelineScorer final : public Scorer {
       prepare_member(members[i], scratch.parts[2 * i + 2], scratch.parts[2 * i + 3]);
   }
 
-  void score(const double* row, double offset, double* preds, Scratch& scratch) const override {
+  void score(const double* row, double, double* preds, Scratch& scratch) const override {
     double* main_row = scratch.parts[0].doubles.data();
     gather(main.sources, row, main_row);
     for (std::size_t i = 0; i < members.size(); ++i) {
@@ -54,10 +54,9 @@ class PipelineScorer final : public Scorer {
       member.model->scorer().score(member_row, 0, member_preds, scratch.parts[2 * i + 3]);
       for (Output output : member.outputs) main_row[output.feature] = member_preds[output.pred];
     }
-    main.model->scorer().score(main_row, offset, preds, scratch.parts[1]);
+    main.model->scorer().score(main_row, 0, preds, scratch.parts[1]);
   }
 
-  OffsetUse offset_use() const override { return main.model->scorer().offset_use(); }
   std::vector<std::string> value_names() const override { return main.model->scorer().value_names(); }
   std::vector<std::string> deviations() const override {
     std::vector<std::string> all = main.model->scorer().deviations();
@@ -123,8 +122,10 @@ class PipelineReader {
       // Each folder once: otherwise a few names could ask for any number of loads.
       if (!folders.insert(folder).second) throw FormatError("model.ini: two sub-models lie in " + folder);
       if (members_.contains(key)) throw FormatError("model.ini: two sub-models are called " + key);
-      members_[key].model =
-          read_model(source_.archive, source_.prefix + folder, source_.limits, source_.depth + 1);
+      std::unique_ptr<Model>& model = members_[key].model;
+      model = read_model(source_.archive, source_.prefix + folder, source_.limits, source_.depth + 1);
+      if (model->scorer().offset_use() == OffsetUse::needed)  // Java fails for every row
+        throw UnsupportedError("sub-model " + key + " needs an offset, and a pipeline passes none");
     }
   }
 

@@ -30,8 +30,9 @@ struct RowBlock {
 // What a scorer does with the offset of a row.
 enum class OffsetUse {
   none,     // ignored, as Java ignores it
-  added,    // to the margin
-  refused,  // a model trained with one cannot be scored
+  added,    // to the margin; 0 where the caller has none
+  needed,   // the model does not score without one
+  refused,  // any but 0 is an error, as in Java
 };
 
 class Scorer {

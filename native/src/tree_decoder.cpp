@@ -115,7 +115,7 @@ class TreeDecoder {
     }
     switch (kind) {
       case 0:
-        node.kind = forest_.level_counts[node.column] == std::numeric_limits<std::int32_t>::max()
+        node.kind = forest_.level_counts[node.column] == std::numeric_limits<std::int64_t>::max()
                         ? Node::number
                         : Node::number_of_level;
         node.value = reader_.little<float>();
@@ -135,7 +135,7 @@ class TreeDecoder {
   void add_set(Node& node, std::int32_t first, std::int32_t count) {
     Bytes bytes = reader_.take((std::uint64_t(count) + 7) / 8);
     // Levels outside of the domain count as missing, so the set can end with the domain.
-    std::int64_t inside = std::int64_t{forest_.level_counts[node.column]} - first;
+    std::int64_t inside = forest_.level_counts[node.column] - first;
     LevelSet set{forest_.bits.size() * 8, first,
                  static_cast<std::int32_t>(std::clamp<std::int64_t>(inside, 0, count))};
     bytes = bytes.first((std::uint64_t(set.count) + 7) / 8);

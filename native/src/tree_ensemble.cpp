@@ -36,8 +36,9 @@ TreeEnsemble TreeEnsemble::read(const ModelSource& source, std::size_t trees_per
                       " trees, the limit is " + std::to_string(most));
   }
   for (std::size_t i = 0; i < info.n_features; ++i) {
-    std::size_t levels = info.domains[i] ? info.domains[i]->size() : std::numeric_limits<std::int32_t>::max();
-    ensemble.forest_.level_counts.push_back(static_cast<std::int32_t>(levels));
+    constexpr std::int64_t none = std::numeric_limits<std::int64_t>::max();
+    const std::optional<Domain>& domain = info.domains[i];
+    ensemble.forest_.level_counts.push_back(domain ? static_cast<std::int64_t>(domain->size()) : none);
   }
   ensemble.groups_ = groups;
   ensemble.roots_.resize(trees_per_group);

@@ -47,14 +47,16 @@ class Xgboost final : public Scorer {
     return booster.nodes.capacity() * sizeof(Booster::Node) + offsets.capacity() * sizeof(std::int64_t);
   }
 
+  OffsetUse offset_use() const override { return has_offset ? OffsetUse::needed : OffsetUse::refused; }
   void prepare(Scratch& scratch) const override { scratch.floats.resize(cells() + booster.roots.size()); }
 
-  void score(const double* row, double, double* preds, Scratch& scratch) const override {
+  void score(const double* row, double offset, double* preds, Scratch& scratch) const override {
     float* vector = scratch.floats.data();
     float* outputs = vector + cells();
     encode(row, vector);
     std::size_t groups = booster.roots.size();
-    for (std::size_t g = 0; g < groups; ++g) outputs[g] = margin_of(g, vector);
+    float start = has_offset ? static_cast<float>(offset) : base;
+    for (std::size_t g = 0; g < groups; ++g) outputs[g] = margin_of(g, vector, start);
     transform(outputs, groups);
     if (classes == 1) {
       preds[0] = outputs[0];
@@ -77,6 +79,7 @@ class Xgboost final : public Scorer {
   std::size_t numbers = 0;
   bool all_levels = true;
   bool sparse = false;
+  bool has_offset = false;  // the offset takes the place of the base, also when it is 0
   std::size_t classes = 1;
   double threshold = 0.5;
   std::vector<double> priors;
@@ -107,8 +110,8 @@ class Xgboost final : public Scorer {
     }
   }
 
-  float margin_of(std::size_t group, const float* vector) const {
-    float sum = sums_before_base ? 0.0F : base;
+  float margin_of(std::size_t group, const float* vector, float start) const {
+    float sum = sums_before_base ? 0.0F : start;
     const std::vector<std::uint32_t>& roots = booster.roots[group];
     for (std::size_t k = 0; k < roots.size(); ++k) {
       float leaf = booster.leaf_of(roots[k], vector);
@@ -116,7 +119,7 @@ class Xgboost final : public Scorer {
       // its answer.
       sum += booster.weights.empty() ? leaf : booster.weights[k] * leaf;
     }
-    return sums_before_base ? sum + base : sum;
+    return sums_before_base ? sum + start : sum;
   }
 
   void transform(float* outputs, std::size_t groups) const {
@@ -145,8 +148,6 @@ std::unique_ptr<Scorer> read_xgboost(const ModelSource& source) {
   const ModelInfo& info = source.info;
   info.require_version(1.00, 1.10);
   const InfoValues& values = info.values;
-  if (values.flag("has_offset", false))
-    throw UnsupportedError("XGBoost model trained with an offset is not supported");
   auto model = std::make_unique<Xgboost>();
   auto features = static_cast<std::int64_t>(info.n_features);
   std::int64_t categories = values.count("cats", 0, features);
@@ -159,6 +160,7 @@ std::unique_ptr<Scorer> read_xgboost(const ModelSource& source) {
     throw FormatError("model.ini: cat_offsets does not have cats + 1 entries");
   check_level_blocks("cat_offsets", model->offsets);
   model->all_levels = values.flag("use_all_factor_levels", true);
+  model->has_offset = values.flag("has_offset", false);
   model->sparse = values.flag("sparse", false);
   model->classes = info.n_classes;
   model->threshold = info.default_threshold;

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 Matrix: TypeAlias = NDArray[numpy.float64]
 Predictions: TypeAlias = dict[str, list[str] | NDArray[numpy.float64]]
 Records: TypeAlias = Sequence[Mapping[str, object]] | Mapping[str, Sequence[object] | NDArray[Any]]
+Offset: TypeAlias = float | Sequence[float] | NDArray[Any]
 Unseen: TypeAlias = Literal["na", "error"]
 
 class MojoError(Exception):
@@ -64,6 +65,12 @@ class Model:
         """Probability of the second class from which predict() names it."""
 
     @property
+    def offset_column(self) -> str | None:
+        """
+        The column that predict() reads offsets from; None where the model has none or ignores it.
+        """
+
+    @property
     def h2o_version(self) -> str:
         """The H2O that wrote the file."""
 
@@ -96,27 +103,33 @@ class Model:
             RowError: A value does not fit its column; the message names row and column.
         """
 
-    def score(self, rows: Matrix) -> Matrix:
+    def score(self, rows: Matrix, offset: Offset | None = None) -> Matrix:
         """
         Score a matrix; the GIL is released meanwhile.
 
         Args:
             rows: float64[n, k], C-contiguous, as matrix() makes it. Nothing is converted: another type or
                 layout is a TypeError. No other thread may write to it meanwhile.
+            offset: One number for all rows or one per row, added to the margin before the link (XGBoost: in
+                place of the base score). A model with an offset_column does not score without it; algorithms
+                for which H2O has no offset refuse any but 0; DRF and multinomial models ignore it.
 
         Returns:
             float64[n, m], one column per output name: probabilities, the prediction, or the components.
 
         Raises:
-            RowError: The width is wrong, or the model refuses a row (a GLM that was trained to fill no gaps).
+            RowError: The width is wrong, an offset is missing or refused, or the model refuses a row (a GLM
+                that was trained to fill no gaps).
         """
 
-    def predict(self, data: Records, *, unseen: Unseen = 'na') -> Predictions:
+    def predict(self, data: Records, offset: Offset | None = None, *, unseen: Unseen = 'na') -> Predictions:
         """
         Score records and name the classes.
 
         Args:
-            data: As for matrix().
+            data: As for matrix(). Where the model has an offset_column and no offset is given, the offsets are
+                read from that column.
+            offset: As for score().
             unseen: As for matrix().
 
         Returns:
