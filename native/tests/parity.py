@@ -61,9 +61,14 @@ def compare_values(
             found.faults.append(f"{name}, row {row}: {a.hex()}, Java {b.hex()}, {ulps} ulp apart")
 
 
+def offsets_of(model: mojo_scorer.Model, records: list[dict[str, str | None]]) -> list[float] | None:
+    name = model.offset_column
+    return None if name is None else [float(record[name] or "nan") for record in records]
+
+
 def refuses(model: mojo_scorer.Model, record: dict[str, str | None]) -> bool:
     try:
-        model.score(model.matrix([record]))
+        model.score(model.matrix([record]), offsets_of(model, [record]))
     except mojo_scorer.RowError:
         return True
     return False
@@ -102,7 +107,7 @@ def compare(entry: ZooModel) -> Comparison:
         name: [cell for cell, out in zip(column, refused, strict=True) if not out]
         for name, column in java.items()
     }
-    scores = model.score(model.matrix(records))
+    scores = model.score(model.matrix(records), offsets_of(model, records))
     ours = model.predict(records)
     outputs = java_outputs(model, java)
     if len(outputs) != len(model.output_names):

@@ -208,13 +208,6 @@ INI = {
     "distribution": ("gbm_laplace", "= laplace", "= cauchy", UnsupportedError, "cauchy"),
     "link": ("gbm_laplace", "link_function = identity", "link_function = cube", UnsupportedError, "cube"),
     "encoding": ("gbm_laplace", "encoding = AUTO", "encoding = Binary", UnsupportedError, "Binary"),
-    "offset": (
-        "gbm_laplace",
-        "n_trees = 3",
-        "n_trees = 3\noffset_column = w",
-        UnsupportedError,
-        "offset column w",
-    ),
     "priors": (
         "gbm_multinomial",
         "prior_class_distrib = [",

@@ -23,6 +23,8 @@ MODELS = [
     gbm("gbm_multinomial_ties", "even", LIGHT, ntrees=2, min_split_improvement=1e9),
     gbm("gbm_regression", "amount"),
     gbm("gbm_poisson", "count", LIGHT, distribution="poisson"),
+    gbm("gbm_offset", "flag", offset_column="shift", weights_column="weight"),
+    gbm("gbm_offset_poisson", "count", LIGHT, distribution="poisson", offset_column="shift", ntrees=3),
     gbm("gbm_laplace", "amount", LIGHT, distribution="laplace", ntrees=3),
     gbm("gbm_tweedie", "count", LIGHT, distribution="tweedie", ntrees=3),
 ]

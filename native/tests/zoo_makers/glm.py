@@ -25,6 +25,8 @@ MODELS = [
     glm("glm_ordinal", "grade", [*NUMBERS, "few"], **ORDINAL),
     glm("glm_poisson", "count", family="poisson"),
     glm("glm_tweedie", "count", **TWEEDIE),
+    glm("glm_offset", "flag", family="binomial", offset_column="shift", weights_column="weight"),
+    glm("glm_offset_poisson", "count", family="poisson", offset_column="shift"),
     # Refuses every row with a missing level; only the raw answers go on after the first.
     replace(
         glm("glm_skip", "flag", family="binomial", missing_values_handling="Skip"), answers="raw", keeps=()

@@ -25,6 +25,8 @@ MODELS = [
     xgboost("xgboost_sparse", "flag", dmatrix_type="sparse", ntrees=4),
     xgboost("xgboost_dart", "flag", booster="dart", rate_drop=0.4, ntrees=6),
     xgboost("xgboost_dart_multinomial", "kind", booster="dart", rate_drop=0.4, ntrees=3),
+    xgboost("xgboost_offset", "flag", offset_column="shift", weights_column="weight", ntrees=4),
+    xgboost("xgboost_offset_regression", "amount", offset_column="shift", ntrees=4),
     xgboost("xgboost_numbers", "flag", NUMBERS, ntrees=4),
 ]
 EMPTY: dict[str, str] = {}
