@@ -3,8 +3,9 @@
     python scripts/demo_torture.py [--small] [--seed N] [--output J.json]
 
 Each round kills with SIGKILL either the demo alone or it together with every server and worker it started.
-The training JVM is never killed directly: it has to notice by itself. The last round runs to the end, and its
-report must hold. Everything happens in a home directory of its own, which is removed afterwards.
+The training JVM is never killed directly: it has to notice by itself that its run died. Where the demo alone
+is killed the run goes on in Dagster, as for anybody who closes a terminal. The last round runs to the end:
+its report must hold, and no JVM may be left. Everything happens in a home directory of its own, which goes.
 """
 
 import argparse
@@ -17,6 +18,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 from rich.console import Console
@@ -111,7 +113,11 @@ def wait_for_jvm_to_go(home: Path) -> bool:
     return False
 
 
-def kill_in(stage: str, home: Path, ports: list[int], small: bool, rng: random.Random) -> dict[str, object]:
+def describe_jvm(gone: bool | None) -> str:
+    return {True: "gone by itself", False: "LEFT RUNNING", None: "goes on with its run"}[gone]
+
+
+def kill_in(stage: str, home: Path, ports: list[int], small: bool, rng: random.Random) -> dict[str, Any]:
     demo = start_demo(home, ports, small, home / "unused.json")
     lines, reached = follow(demo, stage, ROUND_SECONDS[small])
     if not reached:
@@ -123,7 +129,7 @@ def kill_in(stage: str, home: Path, ports: list[int], small: bool, rng: random.R
         for process in started_below(home):
             process.kill()
     demo.wait()
-    gone = wait_for_jvm_to_go(home) if everything else True
+    gone = wait_for_jvm_to_go(home) if everything else None
     return {
         "stage": stage,
         "after_s": round(delay, 2),
@@ -160,18 +166,18 @@ def main() -> None:
         if last.returncode != 0:
             raise SystemExit("\n".join([*lines, f"the last demo ended with {last.returncode}"]))
         final = json.loads(report.read_text(encoding="utf-8"))
-    table = Table("stage", "killed after s", "what was killed", "JVM gone by itself")
+        left = not wait_for_jvm_to_go(home)
+    table = Table("stage", "killed after s", "what was killed", "JVM")
     for row in rounds:
-        table.add_row(*(str(value) for value in row.values()))
+        table.add_row(
+            str(row["stage"]), str(row["after_s"]), str(row["killed"]), describe_jvm(row["jvm_gone"])
+        )
     console.print(table)
-    figures = {"seed": seed, "rounds": rounds, "report": final}
+    figures = {"seed": seed, "rounds": rounds, "jvm_left_running": left, "report": final}
     if options.output:
         options.output.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
-    if (
-        not all(row["jvm_gone"] for row in rounds)
-        or final["swap"]["errors"]
-        or final["versions_published"] != 2
-    ):
+    survived = left or any(row["jvm_gone"] is False for row in rounds)
+    if survived or final["swap"]["errors"] or final["versions_published"] != 2:
         raise SystemExit("the line did not recover: see the table and the report")
 
 
