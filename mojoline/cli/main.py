@@ -144,9 +144,12 @@ def demo(
     """Run the main job end to end on the demo's data."""
     with expected_failures():
         from mojoline.cli.demo import run_demo
+        from mojoline.stack.home_lock import hold_home
+        from mojoline.stack.paths import stack_paths
 
         settings: Settings = load_settings(home=home)
-        run_demo(settings, small=small, exit_when_done=exit_when_done, report=report)
+        with hold_home(stack_paths(settings.home), "mojoline demo", _progress()):
+            run_demo(settings, small=small, exit_when_done=exit_when_done, report=report)
 
 
 def _progress() -> Callable[[str, str], None]:

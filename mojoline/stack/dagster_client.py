@@ -141,13 +141,14 @@ class DagsterClient:
         """Names of the jobs of all code locations; StackError if one did not load."""
         return sorted(job for _, _, jobs in self._repositories() for job in jobs)
 
-    def abandon_runs(self) -> list[str]:
-        """End the runs whose worker died with its code server, and free what they held; their ids.
+    def abandon_runs(self, location: str) -> list[str]:
+        """End the runs of `location` whose worker died with its code server; their ids.
 
         Such a run would stay STARTED for ever and block every later run of its model.
         """
         runs = self._ask(queries.RUNS, {"statuses": list(ALIVE)})["runsOrError"].get("results", [])
-        ids = [str(run["runId"]) for run in runs]
+        origins = {str(run["runId"]): run["repositoryOrigin"] or {} for run in runs}
+        ids = [run for run, origin in origins.items() if origin.get("repositoryLocationName") == location]
         for run_id in ids:
             self._ask(queries.ABANDON, {"id": run_id})
             self._ask(queries.FREE_SLOTS, {"id": run_id})

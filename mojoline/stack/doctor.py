@@ -8,13 +8,14 @@ import subprocess
 import sys
 import sysconfig
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
 from mojoline.settings import Settings
 from mojoline.stack.disk_space import NEEDED, measure_space
+from mojoline.stack.finding import Finding
+from mojoline.stack.given_servers import examine_given_servers
 from mojoline.stack.paths import stack_paths
 from mojoline.stack.ports import find_port_holder
 from mojoline.stack.postgres import NAME as POSTGRES
@@ -41,16 +42,6 @@ PACKAGES = {
 }
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at; `remedy` is the command that mends it when it is not `ok`."""
-
-    name: str
-    ok: bool
-    found: str
-    remedy: str = ""
-
-
 def examine_machine(settings: Settings) -> Iterator[Finding]:
     """Everything the main job needs, one finding after the other."""
     yield judge_python(sys.version_info[:3])
@@ -69,6 +60,7 @@ def examine_machine(settings: Settings) -> Iterator[Finding]:
     yield _shared_memory(Path("/dev/shm"))  # noqa: S108 - Postgres keeps its shared memory there
     yield from _ports(settings)
     yield from _servers(settings)
+    yield from examine_given_servers(settings, stack_paths(settings.home))
 
 
 def judge_python(version: tuple[int, ...]) -> Finding:

@@ -1,21 +1,22 @@
 """`up` and `down` of the whole local stack.
 
-What is given by URL is somebody else's server and is left alone. One `up` or `down` works at a time; an `up`
-that is killed half-way leaves servers that the next one adopts.
+What is given by URL is somebody else's server: it is looked at before anything is started, and left alone.
+One `up` or `down` works at a time; an `up` that is killed half-way leaves servers that the next one adopts.
 """
 
-import fcntl
 import signal
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
+from mojoline.model_spec import load_specs
 from mojoline.settings import Settings
+from mojoline.stack import dagster_health, dagster_instance, postgres, prediction_api, redis_servers
 from mojoline.stack import dagster_services as dagster
-from mojoline.stack import postgres, prediction_api, redis_servers
 from mojoline.stack.admin_token import keep_admin_token
 from mojoline.stack.disk_space import NEEDED, measure_space, require_space
 from mojoline.stack.errors import StackError
+from mojoline.stack.given_servers import USERS, require_given_servers
+from mojoline.stack.home_lock import hold_home
 from mojoline.stack.paths import StackPaths, stack_paths
 from mojoline.stack.process_record import ProcessRecord
 from mojoline.stack.service import (
@@ -23,6 +24,7 @@ from mojoline.stack.service import (
     Service,
     Started,
     await_service,
+    last_stop,
     pid_file,
     require_port,
     start_service,
@@ -55,16 +57,20 @@ def up(
         only: names out of SERVICES, e.g. ("postgres",) for a test that needs nothing else.
 
     Raises:
-        StackError: a port is taken, the disk is nearly full, or a server does not come up; says what to do.
+        StackError: a given server does not answer, a port is taken, the disk is nearly full, another task
+            works on the home, or a server does not come up; says what to do.
+        SpecError: the model specs cannot be read; nothing was touched.
     """
     report = progress or _silent
     paths = stack_paths(settings.home)
     if unknown := set(only) - set(SERVICES):
         raise StackError(f"no such service: {', '.join(sorted(unknown))}; there are {', '.join(SERVICES)}")
+    if any(name in only for name in USERS):
+        load_specs(settings.models_dir)
     require_space(measure_space(settings.home), NEEDED, settings.home)
-    paths.create()
+    require_given_servers(settings, paths, only)
     wanted = [name for name in SERVICES if name in only and not is_external(name, settings, paths)]
-    with _one_at_a_time(paths, report):
+    with hold_home(paths, "mojoline up", report):
         given = settings.admin_token
         state = describe_stack(
             settings, paths, keep_admin_token(paths.token, given.get_secret_value() if given else None)
@@ -73,8 +79,8 @@ def up(
         _start_together(_data_services(paths, wanted), paths, report)
         if postgres.NAME in wanted:
             postgres.ensure_database(paths)
-        started = _start_together(_python_services(settings, paths, state, wanted), paths, report)
-        _abandon_runs(started, state, report)
+        services = _python_services(settings, paths, state, wanted)
+        _abandon_runs(_start_python_services(services, settings, paths, report), state, report)
     return state
 
 
@@ -92,7 +98,7 @@ def down(settings: Settings, *, progress: Progress | None = None) -> None:
         ):
             report(name, "stopped")
 
-    with _one_at_a_time(paths, report), ThreadPoolExecutor() as pool:
+    with hold_home(paths, "mojoline down", report), ThreadPoolExecutor() as pool:
         for names in ((*DAGSTER_SERVICES, prediction_api.NAME), DATA_SERVICES):  # users before what they use
             list(pool.map(stop, names))
 
@@ -108,15 +114,45 @@ def _python_services(
 ) -> list[Service]:
     services: list[Service] = []
     if any(name in wanted for name in DAGSTER_SERVICES):
-        postgres.ensure_dagster_schema(state.database_url)
-        dagster.write_instance(paths, state.database_url)
+        instance = dagster_instance.instance_directory(settings, paths)
+        if dagster_instance.is_ours(instance, paths):
+            postgres.ensure_dagster_schema(state.database_url)
+            dagster_instance.write_instance(instance, paths, state.database_url)
+        dagster.write_workspace(paths)
         version = dagster.code_version(settings.models_dir)
-        all_three = dagster.dagster_services(paths, state.env, settings.ports.dagster, version)
+        all_three = dagster.dagster_services(paths, instance, state.env, settings.ports.dagster, version)
         services += [service for service in all_three if service.name in wanted]
     if prediction_api.NAME in wanted:
         version = dagster.code_version(settings.models_dir, prediction_api.PACKAGES)
         services.append(prediction_api.api_service(state.env, settings.ports, version))
     return services
+
+
+def _start_python_services(
+    services: list[Service], settings: Settings, paths: StackPaths, report: Progress
+) -> list[Started]:
+    """On a given instance the daemon comes last, and only where nobody else's works already."""
+    record = ProcessRecord.read(pid_file(paths, dagster.DAEMON))
+    ours_runs = record is not None and record.find() is not None
+    if not dagster_instance.is_given(settings, paths) or ours_runs:
+        return _start_together(services, paths, report)
+    started = _start_together([one for one in services if one.name != dagster.DAEMON], paths, report)
+    daemons = [one for one in services if one.name == dagster.DAEMON]
+    if daemons and (other := _describe_other_daemon(settings, paths, report)):
+        report(dagster.DAEMON, f"{other}; its workspace needs what {dagster.workspace_file(paths)} says")
+        return started
+    return started + _start_together(daemons, paths, report)
+
+
+def _describe_other_daemon(settings: Settings, paths: StackPaths, report: Progress) -> str | None:
+    instance = dagster_instance.instance_directory(settings, paths)
+    if process := dagster_health.find_other_daemon(instance, ()):
+        return f"not started: pid {process.pid} is one on {instance} already"
+    report(dagster.DAEMON, "looking for another one's heartbeat")
+    own_end = last_stop(paths, dagster.DAEMON)
+    if dagster_health.hears_other_daemon(dagster.dagster_url(settings.ports.dagster), own_end):
+        return f"not started: another machine's works on {instance} already"
+    return None
 
 
 def _start_together(services: list[Service], paths: StackPaths, report: Progress) -> list[Started]:
@@ -127,12 +163,13 @@ def _start_together(services: list[Service], paths: StackPaths, report: Progress
 def _abandon_runs(started: list[Started], state: StackState, report: Progress) -> None:
     """End the runs that lost their workers: a new code server has none of an earlier one's."""
     fresh = {one.service.name for one in started if not one.adopted}
-    if dagster.CODE not in fresh or dagster.WEBSERVER not in {one.service.name for one in started}:
-        return
+    running = {one.service.name for one in started}
+    if dagster.CODE not in fresh or not {dagster.WEBSERVER, dagster.DAEMON} <= running:
+        return  # under somebody else's daemon the runs may be somebody else's
     from mojoline.stack.dagster_client import DagsterClient
 
     with DagsterClient(state.dagster_url) as client:
-        if lost := client.abandon_runs():
+        if lost := client.abandon_runs(dagster_health.LOCATION):
             report(dagster.DAEMON, f"ended {len(lost)} run(s) whose worker was killed")
 
 
@@ -146,19 +183,6 @@ def _require_ports(settings: Settings, paths: StackPaths, wanted: Collection[str
             continue
         for setting in own:
             require_port(name, f"ports.{setting}", getattr(settings.ports, setting))
-
-
-@contextmanager
-def _one_at_a_time(paths: StackPaths, report: Progress) -> Iterator[None]:
-    with (paths.run / "up.lock").open(
-        "w"
-    ) as lock:  # not inherited by servers; freed when its holder is killed
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            report("stack", "waiting for another `mojoline up` or `down`")
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _silent(_service: str, _text: str) -> None:

@@ -172,7 +172,15 @@ def stop_named(name: str, paths: StackPaths, stop_signal: int, patience: float) 
                 f"{name}: {lock} is held by a process that cannot be stopped; end it and try again"
             )
     file.unlink(missing_ok=True)
+    if stopped:
+        _end_file(paths, name).touch()
     return stopped
+
+
+def last_stop(paths: StackPaths, name: str) -> float:
+    """When we last stopped a server, in seconds since 1970; 0 if we never did."""
+    file = _end_file(paths, name)
+    return file.stat().st_mtime if file.exists() else 0.0
 
 
 def require_port(name: str, setting: str, port: int) -> None:
@@ -212,6 +220,10 @@ def _is_released(path: Path) -> bool:
             return False
         time.sleep(0.05)
     return True
+
+
+def _end_file(paths: StackPaths, name: str) -> Path:
+    return paths.run / f"{name}.stopped"
 
 
 def _log_file(paths: StackPaths, name: str) -> Path:

@@ -9,6 +9,7 @@ from mojoline.settings import Settings
 from mojoline.settings_layers import anchor_files
 from mojoline.stack import dagster_services as dagster
 from mojoline.stack import postgres, prediction_api, redis_servers
+from mojoline.stack.dagster_instance import instance_directory
 from mojoline.stack.paths import StackPaths
 from mojoline.stack.ports import LOOPBACK
 
@@ -43,7 +44,7 @@ def describe_stack(settings: Settings, paths: StackPaths, admin_token: str) -> S
         "DATABASE_URL": database,
         "REDIS_URL": cache,
         "RESERVOIR_REDIS_URL": reservoir,
-        "DAGSTER_HOME": str(settings.dagster_home or paths.dagster_home),
+        "DAGSTER_HOME": str(instance_directory(settings, paths)),
         "MOJOLINE_ADMIN_TOKEN_FILE": str(paths.token),
         **plain_environment(settings),
     }
@@ -77,8 +78,6 @@ def plain_environment(settings: Settings) -> dict[str, str]:
 
 def is_external(name: str, settings: Settings, paths: StackPaths) -> bool:
     """Whether the settings name somebody else's server; our own address, exported by hand, is not one."""
-    if name in DAGSTER_SERVICES:
-        return settings.dagster_home not in (None, paths.dagster_home)
     if name == postgres.NAME:
         return _differs(settings.database_url, postgres.postgres_url(paths))
     if name == redis_servers.CACHE:

@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path
 
 from mojoline.settings import Settings
+from mojoline.stack import dagster_health, dagster_instance, postgres, prediction_api, redis_servers
 from mojoline.stack import dagster_services as dagster
-from mojoline.stack import postgres, prediction_api, redis_servers
 from mojoline.stack.paths import StackPaths, stack_paths
 from mojoline.stack.process_record import ProcessRecord
 from mojoline.stack.service import pid_file
@@ -38,8 +38,8 @@ def status(settings: Settings) -> list[ServiceStatus]:
     probes: dict[str, tuple[str, Callable[[], bool]]] = {
         postgres.NAME: (str(paths.postgres_socket), lambda: postgres.answers(state.database_url)),
         dagster.CODE: (str(paths.code_socket), paths.code_socket.exists),
-        dagster.WEBSERVER: (dagster_url, lambda: dagster.serves_location(dagster_url)),
-        dagster.DAEMON: ("", lambda: dagster.daemon_beats(dagster_url)),
+        dagster.WEBSERVER: (dagster_url, lambda: dagster_health.serves_location(dagster_url)),
+        dagster.DAEMON: ("", lambda: dagster_health.daemon_beats(dagster_url)),
         prediction_api.NAME: (api_url, lambda: prediction_api.is_live(api_url)),
     }
     for name in (redis_servers.CACHE, redis_servers.RESERVOIR):
@@ -61,6 +61,10 @@ def _service_status(
         return ServiceStatus(name, EXTERNAL, "given by the settings")
     record = ProcessRecord.read(pid_file(paths, name))
     if record is None or record.find() is None:
+        if name == dagster.DAEMON and dagster_instance.is_given(settings, paths):
+            instance = dagster_instance.instance_directory(settings, paths)
+            if other := dagster_health.find_other_daemon(instance, ()):
+                return ServiceStatus(name, EXTERNAL, f"pid {other.pid} on {instance}")
         return ServiceStatus(name, STOPPED, address)
     since = datetime.fromtimestamp(record.started, tz=UTC)
     log = paths.logs / f"{name}.log"
