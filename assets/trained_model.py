@@ -21,6 +21,7 @@ class Limits(dg.Config):
 
     max_runtime_secs: int | None = Field(default=None, description="seconds of AutoML; empty: as configured")
     max_models: int | None = Field(default=None, description="models of AutoML; empty: as configured")
+    ntrees: int | None = Field(default=None, description="most trees of a model; empty: as configured")
 
 
 def trained_model_asset(spec: ModelSpec) -> dg.AssetsDefinition:
@@ -71,7 +72,8 @@ def trained_model_asset(spec: ModelSpec) -> dg.AssetsDefinition:
 
 def _limits(settings: Settings) -> str:
     """The settings that change which models are tried; memory and threads only change how fast."""
-    return f"{settings.training.max_runtime_secs} s, {settings.training.max_models} models"
+    training = settings.training
+    return f"{training.max_runtime_secs} s, {training.max_models} models, {training.ntrees} trees"
 
 
 def _describe(trained: TrainedModel) -> Metadata:

@@ -35,6 +35,7 @@ class TrainingBudget(BaseModel):
 
     max_runtime_secs: int
     max_models: int
+    ntrees: int | None = None
 
 
 class DemoPlan(BaseModel):

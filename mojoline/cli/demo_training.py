@@ -30,7 +30,7 @@ def run_config(model: str, plan: DemoPlan, window: Window, override_reason: str)
     configs = {
         "source_table": {"until": plan.loaded_until(window).isoformat()},
         "snapshot": {"since": since, "until": until},
-        "trained_model": plan.training.model_dump(),
+        "trained_model": plan.training.model_dump(exclude_none=True),
         "champion": {"override_reason": override_reason},
     }
     return {"ops": {f"{model}__{stage}": {"config": config} for stage, config in configs.items()}}

@@ -77,7 +77,9 @@ def train_model(
     mojos = directory / CANDIDATES
     mojos.mkdir()
     brief = parts[TRAIN].num_rows * len(features) < BRIEF_CELLS
-    with start_cluster(settings.training, settings.h2o_url, directory, brief=brief) as cluster:
+    with start_cluster(
+        settings.training, settings.h2o_url, directory, brief=brief, xgboost="XGBoost" in search.families
+    ) as cluster:
         train = upload_table(parts[TRAIN], directory)
         valid = upload_table(parts[VALID], directory)
         models = run_search(search, metric, features=features, target=target, train=train, valid=valid)

@@ -31,7 +31,12 @@ class Cluster:
 
 @contextmanager
 def start_cluster(
-    settings: TrainingSettings, h2o_url: str | None, directory: Path, *, brief: bool = False
+    settings: TrainingSettings,
+    h2o_url: str | None,
+    directory: Path,
+    *,
+    brief: bool = False,
+    xgboost: bool = True,
 ) -> Iterator[Cluster]:
     """Connect to a fresh cluster, or to `h2o_url`; afterwards ours is gone and the other one is as before.
 
@@ -40,13 +45,14 @@ def start_cluster(
         h2o_url: `http://user:password@host:port` of a running cluster, or None.
         directory: where the node may keep its files; they are removed at the end.
         brief: the job takes seconds; our node then starts faster and computes slower.
+        xgboost: whether the job needs XGBoost; without it our node starts faster.
 
     Raises:
         ClusterError: it did not start, cannot be reached, or died during the body.
         TrainingError: there is too little memory, or H2O refused what the body asked for.
     """
     if h2o_url is None:
-        with _own_cluster(settings, directory, brief=brief) as cluster:
+        with _own_cluster(settings, directory, brief=brief, xgboost=xgboost) as cluster:
             yield cluster
         return
     with _foreign_cluster(h2o_url) as cluster:
@@ -54,11 +60,13 @@ def start_cluster(
 
 
 @contextmanager
-def _own_cluster(settings: TrainingSettings, directory: Path, *, brief: bool) -> Iterator[Cluster]:
+def _own_cluster(
+    settings: TrainingSettings, directory: Path, *, brief: bool, xgboost: bool
+) -> Iterator[Cluster]:
     split = split_memory(settings.memory_limit or available_memory(), settings.memory_share)
     scratch = Path(tempfile.mkdtemp(prefix="h2o-", dir=directory))
     try:
-        jvm = Jvm(scratch, heap=split.heap, nthreads=settings.nthreads, brief=brief)
+        jvm = Jvm(scratch, heap=split.heap, nthreads=settings.nthreads, brief=brief, xgboost=xgboost)
         try:
             with _connected(jvm.url, (USER, jvm.password), jvm):
                 yield Cluster(jvm.url, jvm.pid, split.heap)

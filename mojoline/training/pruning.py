@@ -100,7 +100,7 @@ def plan_search(spec: ModelSpec, settings: TrainingSettings) -> Search:
         max_runtime_secs=settings.max_runtime_secs or automl.max_runtime_secs,
         max_models=None if most is None else max(most, len(automl.families)),
         max_depth=automl.max_depth,
-        ntrees=automl.ntrees,
+        ntrees=settings.ntrees or automl.ntrees,
         seed=automl.seed,
         stopping_metric=choose_metric(spec).name,
         stopping_tolerance=automl.stopping_tolerance,

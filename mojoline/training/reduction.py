@@ -121,7 +121,7 @@ def _fit(
     directory: Path,
 ) -> dict[str, Any]:
     """Fit all components, choose k, fit again with k and keep that MOJO."""
-    with start_cluster(settings.training, settings.h2o_url, directory, brief=True) as cluster:
+    with start_cluster(settings.training, settings.h2o_url, directory, brief=True, xgboost=False) as cluster:
         frame = upload_table(pa.table(dict(zip(names, matrix.T, strict=True))), directory)
         whole = _fit_pca(frame, names, len(names), spec.automl.seed)
         explained = _explained(whole)
