@@ -74,6 +74,7 @@ class TrainingSettings(_Group):
     )
     max_runtime_secs: int | None = Field(default=None, gt=0, description="AutoML budget in seconds")
     max_models: int | None = Field(default=None, gt=0, description="AutoML budget in models")
+    ntrees: int | None = Field(default=None, gt=0, le=1000, description="most trees of a model")
     nthreads: int | None = Field(
         default=None, gt=0, description="threads of the H2O node; default: all cores"
     )
