@@ -6,9 +6,10 @@ namespace mojo::docs {
 inline constexpr const char* matrix = R"(Turn records into the matrix that score() takes.
 
 Args:
-    data: A list of n dicts (rows), or a dict of n-long columns (lists or arrays). Unknown names are
-        ignored; None, NaN and absent names are missing values. Levels are text; numbers may be text
-        as Java writes it.
+    data: A list of n dicts (rows); a dict of n-long columns (lists or arrays); anything with
+        __arrow_c_stream__ such as a pyarrow table, a pandas or a polars data frame, whose columns are read
+        where they lie; or float64[n, k] that is such a matrix already. Unknown names are ignored; None,
+        NaN, null and absent names are missing values. Levels are text; numbers may be text as Java writes it.
     unseen: What a level that training did not see becomes: 'na' a missing value, 'error' a RowError.
 
 Returns:
@@ -16,6 +17,19 @@ Returns:
 
 Raises:
     RowError: A value does not fit its column; the message names row and column.)";
+
+inline constexpr const char* matrix_and_counts = R"(As matrix(), and count what could not be read as a value.
+
+Args:
+    data: As for matrix().
+    unseen: As for matrix().
+
+Returns:
+    The matrix, and {'missing': ..., 'unseen': ...}: for each feature with any, how many of its values were
+    missing, and how many named a level that training did not see (these are not counted as missing).
+
+Raises:
+    RowError: As for matrix().)";
 
 inline constexpr const char* score = R"(Score a matrix; the GIL is released meanwhile.
 

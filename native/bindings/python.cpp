@@ -8,6 +8,7 @@
 #include <nanobind/stl/vector.h>
 
 #include <cerrno>
+#include <cmath>
 #include <filesystem>
 
 #include "docs.hpp"
@@ -43,9 +44,28 @@ class PyModel {
   const Model& model() const { return *model_; }
 
   Matrix matrix(nb::handle data, const std::string& unseen) const {
-    std::vector<double> values = reader_.read(data, unseen_is_error(unseen));
-    std::size_t rows = values.size() / model_->n_features();
-    return to_matrix(std::move(values), rows, model_->n_features());
+    Records records = reader_.read(data, {.unseen_is_error = unseen_is_error(unseen)});
+    return to_matrix(std::move(records.values), records.rows, model_->n_features());
+  }
+
+  nb::tuple matrix_and_counts(nb::handle data, const std::string& unseen) const {
+    std::size_t width = model_->n_features();
+    std::vector<std::size_t> levels(width);
+    Records records = reader_.read(data, {.unseen_is_error = unseen_is_error(unseen), .unseen = &levels});
+    std::vector<std::size_t> gaps(width);
+    for (std::size_t i = 0; i < records.values.size(); ++i)
+      gaps[i % width] += std::isnan(records.values[i]) ? 1 : 0;
+    nb::dict missing;
+    nb::dict unknown;
+    for (std::size_t k = 0; k < width; ++k) {
+      const char* name = model_->info().columns[k].c_str();
+      if (gaps[k] > levels[k]) missing[name] = gaps[k] - levels[k];
+      if (levels[k] > 0) unknown[name] = levels[k];
+    }
+    nb::dict counts;
+    counts["missing"] = missing;
+    counts["unseen"] = unknown;
+    return nb::make_tuple(to_matrix(std::move(records.values), records.rows, width), counts);
   }
 
   Matrix score(const Input& rows, nb::handle offset) const {
@@ -63,16 +83,18 @@ class PyModel {
   }
 
   nb::dict predict(nb::handle data, nb::handle offset, const std::string& unseen) const {
-    std::vector<double> values = reader_.read(data, unseen_is_error(unseen));
-    std::size_t rows = values.size() / model_->n_features();
+    bool from_data = offset.is_none() && model_->offset_column();
+    Records records =
+        reader_.read(data, {.unseen_is_error = unseen_is_error(unseen), .with_offset = from_data});
+    std::size_t rows = records.rows;
     std::size_t width = model_->n_outputs();
     std::vector<double> out(rows * width);
     std::vector<std::int32_t> labels(rows);
-    std::optional<std::vector<double>> offsets =
-        offset.is_none() ? reader_.read_offsets(data) : read_offset(offset, rows);
+    std::optional<std::vector<double>> offsets = read_offset(offset, rows);
+    if (from_data) offsets = std::move(records.offsets);
     {
       nb::gil_scoped_release release;
-      model_->score(values, out, labels.data(), offsets ? offsets->data() : nullptr);
+      model_->score(records.values, out, labels.data(), offsets ? offsets->data() : nullptr);
     }
     nb::dict result;
     if (model_->info().is_classifier()) result["predict"] = name_labels(labels);
@@ -216,6 +238,10 @@ NB_MODULE(_core, m) {
           "nbytes", [](const PyModel& self) { return self.model().nbytes(); }, "Bytes held in memory.")
       .def("matrix", &PyModel::matrix, "data"_a, nb::kw_only(), "unseen"_a = "na",
            nb::sig("def matrix(self, data: Records, *, unseen: Unseen = 'na') -> Matrix"), docs::matrix)
+      .def("matrix_and_counts", &PyModel::matrix_and_counts, "data"_a, nb::kw_only(), "unseen"_a = "na",
+           nb::sig("def matrix_and_counts(self, data: Records, *, unseen: Unseen = 'na') -> tuple[Matrix, "
+                   "dict[str, dict[str, int]]]"),
+           docs::matrix_and_counts)
       .def("score", &PyModel::score, "rows"_a.noconvert(), "offset"_a = nb::none(),
            nb::sig("def score(self, rows: Matrix, offset: Offset | None = None) -> Matrix"), docs::score)
       .def("predict", &PyModel::predict, "data"_a, "offset"_a = nb::none(), nb::kw_only(), "unseen"_a = "na",

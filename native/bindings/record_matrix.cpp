@@ -15,10 +15,6 @@ namespace {
 
 constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
 
-std::string place(std::size_t row, std::string_view column) {
-  return "row " + std::to_string(row) + ", column '" + std::string(column) + "': ";
-}
-
 std::string name_type(nb::handle value) { return Py_TYPE(value.ptr())->tp_name; }
 
 // Nothing for text that cannot be encoded, such as lone surrogates: no level is spelled so.
@@ -56,78 +52,96 @@ nb::object as_sequence(nb::handle column, std::string_view name) {
 }
 
 using Doubles = nb::ndarray<const double, nb::ndim<1>, nb::device::cpu, nb::ro>;
+using Doubles2 = nb::ndarray<const double, nb::ndim<2>, nb::device::cpu, nb::ro>;
 
-}  // namespace
-
-RecordReader::RecordReader(const Model& model) {
-  const ModelInfo& info = model.info();
-  std::set<std::string_view> later;
-  features_.resize(info.n_features);
-  for (std::size_t i = info.n_features; i-- > 0;) {
-    Feature& feature = features_[i];
-    feature.text = info.columns[i];
-    feature.name = nb::str(info.columns[i].c_str(), info.columns[i].size());
-    feature.shadowed = !later.insert(feature.text).second;
-    feature.categorical = info.domains[i].has_value();
-    if (!feature.categorical) continue;
-    const Domain& domain = *info.domains[i];
-    for (std::size_t level = 0; level < domain.size(); ++level)
-      feature.levels[domain[level]] = static_cast<double>(level);
+Records copy_matrix(const Doubles2& matrix, std::size_t width) {
+  if (matrix.shape(1) != width) {
+    throw RowError("matrix has " + std::to_string(matrix.shape(1)) + " columns, the model wants " +
+                   std::to_string(width));
   }
-  if (!model.offset_column()) return;
-  offset_.emplace();
-  offset_->text = *model.offset_column();
-  offset_->name = nb::str(model.offset_column()->c_str(), model.offset_column()->size());
-}
-
-std::optional<std::vector<double>> RecordReader::read_offsets(nb::handle data) const {
-  if (!offset_) return std::nullopt;
-  auto missing = [&](std::size_t row) {
-    return RowError(place(row, offset_->text) + "the offset is missing");
-  };
-  std::vector<double> out;
-  if (is_mapping(data)) {
-    nb::dict columns = as_dict(data);
-    if (!columns.contains(offset_->name)) throw missing(0);
-    nb::object values = as_sequence(columns[offset_->name], offset_->text);
-    for (nb::handle value : values) out.push_back(convert(*offset_, value, {false, out.size()}));
-  } else {
-    for (nb::handle row : data) {
-      nb::dict record = as_dict(row);
-      if (!record.contains(offset_->name)) throw missing(out.size());
-      out.push_back(convert(*offset_, record[offset_->name], {false, out.size()}));
-    }
-  }
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    if (std::isnan(out[i])) throw missing(i);
+  Records out(matrix.shape(0), width, false);
+  auto view = matrix.view();
+  for (std::size_t i = 0; i < out.rows; ++i) {
+    for (std::size_t k = 0; k < width; ++k) out.cell(i, k) = view(i, k);
   }
   return out;
 }
 
-std::vector<double> RecordReader::read(nb::handle data, bool unseen_is_error) const {
-  if (is_mapping(data)) return read_columns(as_dict(data), unseen_is_error);
-  bool text = PyUnicode_Check(data.ptr()) || PyBytes_Check(data.ptr());
-  if (PySequence_Check(data.ptr()) && !text) return read_rows(data, unseen_is_error);
-  throw RowError("data is a " + name_type(data) + ": pass a list of dicts (rows) or a dict of columns");
+}  // namespace
+
+Records::Records(std::size_t n_rows, std::size_t n_features, bool with_offset)
+    : rows(n_rows),
+      width(n_features),
+      values(n_rows * n_features, kMissing),
+      offsets(with_offset ? n_rows : 0, kMissing) {}
+
+RecordReader::RecordReader(const Model& model) : n_features_(model.n_features()) {
+  const ModelInfo& info = model.info();
+  std::set<std::string_view> later;
+  columns_.resize(n_features_);
+  for (std::size_t i = n_features_; i-- > 0;) {
+    Column& column = columns_[i];
+    column.text = info.columns[i];
+    column.name = nb::str(info.columns[i].c_str(), info.columns[i].size());
+    column.shadowed = !later.insert(column.text).second;
+    column.categorical = info.domains[i].has_value();
+    if (!column.categorical) continue;
+    const Domain& domain = *info.domains[i];
+    for (std::size_t level = 0; level < domain.size(); ++level)
+      column.levels[domain[level]] = static_cast<double>(level);
+  }
+  if (!model.offset_column()) return;
+  Column& offset = columns_.emplace_back();
+  offset.text = *model.offset_column();
+  offset.name = nb::str(model.offset_column()->c_str(), model.offset_column()->size());
 }
 
-std::vector<double> RecordReader::read_rows(nb::handle rows, bool unseen_is_error) const {
+std::string RecordReader::describe(Place place) const {
+  return "row " + std::to_string(place.row) + ", column '" + std::string(columns_[place.column].text) + "': ";
+}
+
+Records RecordReader::read(nb::handle data, const Options& options) const {
+  auto check = [&](Records records) {
+    for (std::size_t i = 0; options.with_offset && i < records.rows; ++i) {
+      if (records.offsets.size() <= i || std::isnan(records.offsets[i]))
+        throw RowError(describe({options, i, n_features_}) + "the offset is missing");
+    }
+    return records;
+  };
+  Doubles2 matrix;
+  if (nb::try_cast(data, matrix, false)) return check(copy_matrix(matrix, n_features_));
+  bool mapping = is_mapping(data);
+  if (ArrowStream::is_offered_by(data)) {
+    try {
+      ArrowStream table(data);
+      return check(read_table(table, options));
+    } catch (nb::python_error&) {
+      // pandas cannot export columns of mixed objects, or anything where pyarrow is missing.
+      if (!mapping) throw;
+    }
+  }
+  if (mapping) return check(read_columns(as_dict(data), options));
+  bool text = PyUnicode_Check(data.ptr()) || PyBytes_Check(data.ptr());
+  if (PySequence_Check(data.ptr()) && !text) return check(read_rows(data, options));
+  throw RowError("data is a " + name_type(data) +
+                 ": pass a list of dicts (rows), a dict of columns or an Arrow table");
+}
+
+Records RecordReader::read_rows(nb::handle rows, const Options& options) const {
   Py_ssize_t length = PySequence_Size(rows.ptr());
   if (length < 0) throw nb::python_error();
-  auto count = static_cast<std::size_t>(length);
-  std::vector<double> out(count * features_.size(), kMissing);
-  for (std::size_t i = 0; i < count; ++i) {
+  Records out(static_cast<std::size_t>(length), n_features_, options.with_offset);
+  for (std::size_t i = 0; i < out.rows; ++i) {
     nb::object row = nb::steal(PySequence_GetItem(rows.ptr(), static_cast<Py_ssize_t>(i)));
     if (!row.is_valid()) throw nb::python_error();
     if (!is_mapping(row))
       throw RowError("row " + std::to_string(i) + " is a " + name_type(row) + ": pass a dict");
     nb::dict record = as_dict(row);
-    for (std::size_t k = 0; k < features_.size(); ++k) {
-      const Feature& feature = features_[k];
-      if (feature.shadowed) continue;
-      nb::object value = nb::borrow(PyDict_GetItemWithError(record.ptr(), feature.name.ptr()));
+    for (std::size_t k = 0; k < count_columns(options); ++k) {
+      if (columns_[k].shadowed) continue;
+      nb::object value = nb::borrow(PyDict_GetItemWithError(record.ptr(), columns_[k].name.ptr()));
       if (value.is_valid()) {
-        out[i * features_.size() + k] = convert(feature, value, {unseen_is_error, i});
+        out.cell(i, k) = convert(value, {options, i, k});
       } else if (PyErr_Occurred()) {
         throw nb::python_error();
       }
@@ -136,9 +150,9 @@ std::vector<double> RecordReader::read_rows(nb::handle rows, bool unseen_is_erro
   return out;
 }
 
-std::vector<double> RecordReader::read_columns(nb::dict columns, bool unseen_is_error) const {
+Records RecordReader::read_columns(nb::dict given, const Options& options) const {
   std::optional<std::size_t> count;
-  for (auto [name, column] : columns) {
+  for (auto [name, column] : given) {
     Py_ssize_t length = PyUnicode_Check(column.ptr()) ? -1 : PyObject_Size(column.ptr());
     std::string shown = nb::str(name).c_str();
     if (length < 0) {
@@ -152,43 +166,86 @@ std::vector<double> RecordReader::read_columns(nb::dict columns, bool unseen_is_
     }
     count = static_cast<std::size_t>(length);
   }
-  std::vector<double> out(count.value_or(0) * features_.size(), kMissing);
-  for (std::size_t k = 0; k < features_.size(); ++k) {
-    const Feature& feature = features_[k];
-    if (feature.shadowed || !columns.contains(feature.name)) continue;
-    read_column(feature, k, columns[feature.name], out, unseen_is_error);
+  Records out(count.value_or(0), n_features_, options.with_offset);
+  for (std::size_t k = 0; k < count_columns(options); ++k) {
+    if (columns_[k].shadowed || !given.contains(columns_[k].name)) continue;
+    read_column(k, given[columns_[k].name], out, options);
   }
   return out;
 }
 
-void RecordReader::read_column(const Feature& feature, std::size_t index, nb::handle column,
-                               std::vector<double>& out, bool unseen_is_error) const {
-  std::size_t width = features_.size();
-  std::size_t rows = out.size() / width;
+void RecordReader::read_column(std::size_t index, nb::handle given, Records& out,
+                               const Options& options) const {
   Doubles doubles;
-  if (!feature.categorical && nb::try_cast(column, doubles, false)) {
+  if (!columns_[index].categorical && nb::try_cast(given, doubles, false)) {
     auto view = doubles.view();
-    for (std::size_t i = 0; i < rows && i < view.shape(0); ++i) out[i * width + index] = view(i);
+    for (std::size_t i = 0; i < out.rows && i < view.shape(0); ++i) out.cell(i, index) = view(i);
     return;
   }
-  nb::object values = as_sequence(column, feature.text);
-  for (std::size_t i = 0; i < rows; ++i) {
+  nb::object values = as_sequence(given, columns_[index].text);
+  for (std::size_t i = 0; i < out.rows; ++i) {
     nb::object value = nb::steal(PySequence_GetItem(values.ptr(), static_cast<Py_ssize_t>(i)));
     if (!value.is_valid()) throw nb::python_error();
-    out[i * width + index] = convert(feature, value, {unseen_is_error, i});
+    out.cell(i, index) = convert(value, {options, i, index});
   }
 }
 
-double RecordReader::convert(const Feature& feature, nb::handle value, Options options) const {
-  if (value.is_none()) return kMissing;
-  if (PyUnicode_Check(value.ptr())) {
-    std::optional<std::string_view> text = as_text(value);
-    if (feature.categorical) return find_level(feature, text.value_or(std::string_view("\xff")), options);
-    std::optional<double> number = text ? parse_java_double(*text) : std::nullopt;
-    if (number) return *number;
-    throw RowError(place(options.row, feature.text) + "'" + std::string(text.value_or("?")) +
-                   "' is not a number");
+Records RecordReader::read_table(ArrowStream& table, const Options& options) const {
+  std::vector<std::optional<std::int64_t>> places(count_columns(options));
+  for (std::size_t k = 0; k < places.size(); ++k) {
+    if (!columns_[k].shadowed) places[k] = table.find(columns_[k].text);
   }
+  Records out(0, n_features_, options.with_offset);
+  while (table.next()) {
+    std::size_t begin = out.rows;
+    out.rows += static_cast<std::size_t>(table.rows());
+    out.values.resize(out.rows * n_features_, kMissing);
+    if (options.with_offset) out.offsets.resize(out.rows, kMissing);
+    for (std::size_t k = 0; k < places.size(); ++k) {
+      if (places[k]) read_arrow_column(table.column(*places[k]), out, {options, begin, k});
+    }
+  }
+  return out;
+}
+
+// `place` is where the first value goes.
+void RecordReader::read_arrow_column(const ArrowColumn& given, Records& out, Place place) const {
+  std::optional<ArrowColumn> levels;
+  if (given.is_dictionary()) levels.emplace(given.dictionary());
+  const ArrowColumn& values = levels ? *levels : given;
+  std::vector<std::optional<double>> known(levels ? static_cast<std::size_t>(levels->length()) : 0);
+  for (std::int64_t i = 0; i < given.length(); ++i, ++place.row) {
+    if (given.is_missing(i)) continue;
+    double& cell = out.cell(place.row, place.column);
+    std::int64_t at = i;
+    if (levels) {
+      at = given.code(i);
+      if (at < 0 || at >= levels->length()) throw RowError(describe(place) + "code outside its dictionary");
+      if (known[static_cast<std::size_t>(at)]) {
+        cell = *known[static_cast<std::size_t>(at)];
+        continue;
+      }
+      if (levels->is_missing(at)) continue;
+    }
+    if (values.is_text()) {
+      cell = convert_text(values.text(at), place);
+    } else {
+      cell = values.number(at);
+      if (columns_[place.column].categorical && !std::isnan(cell)) {
+        throw RowError(describe(place) +
+                       "the column is categorical: pass the level as text, not Arrow type '" + values.type() +
+                       "'");
+      }
+    }
+    // A level that is not known is looked up again, so that each use of it is counted.
+    if (levels && !std::isnan(cell)) known[static_cast<std::size_t>(at)] = cell;
+  }
+}
+
+double RecordReader::convert(nb::handle value, Place place) const {
+  if (value.is_none()) return kMissing;
+  if (PyUnicode_Check(value.ptr())) return convert_text(as_text(value), place);
+  bool categorical = columns_[place.column].categorical;
   double number = 0;
   if (PyFloat_CheckExact(value.ptr())) {
     number = PyFloat_AS_DOUBLE(value.ptr());
@@ -198,26 +255,35 @@ double RecordReader::convert(const Feature& feature, nb::handle value, Options o
     nb::object converted = nb::steal(PyNumber_Check(value.ptr()) ? PyNumber_Float(value.ptr()) : nullptr);
     if (!converted.is_valid()) {
       PyErr_Clear();
-      throw RowError(place(options.row, feature.text) + "a " + name_type(value) +
-                     (feature.categorical ? " is not a level" : " is not a number"));
+      throw RowError(describe(place) + "a " + name_type(value) +
+                     (categorical ? " is not a level" : " is not a number"));
     }
     number = PyFloat_AsDouble(converted.ptr());
   }
-  if (feature.categorical && !std::isnan(number)) {
-    throw RowError(place(options.row, feature.text) +
-                   "the column is categorical: pass the level as text, not a " + name_type(value));
+  if (categorical && !std::isnan(number)) {
+    throw RowError(describe(place) + "the column is categorical: pass the level as text, not a " +
+                   name_type(value));
   }
   return number;
 }
 
-double RecordReader::find_level(const Feature& feature, std::string_view level, Options options) const {
-  auto found = feature.levels.find(level);
-  if (found != feature.levels.end()) return found->second;
-  found = feature.levels.find(std::string(feature.text) + "." + std::string(level));
-  if (found != feature.levels.end()) return found->second;
-  if (!options.unseen_is_error) return kMissing;
-  throw RowError(place(options.row, feature.text) + "level '" + std::string(level) +
-                 "' was not seen in training");
+// `text` is nothing where it cannot be encoded.
+double RecordReader::convert_text(std::optional<std::string_view> text, Place place) const {
+  if (columns_[place.column].categorical) return find_level(text.value_or(std::string_view("\xff")), place);
+  std::optional<double> number = text ? parse_java_double(*text) : std::nullopt;
+  if (number) return *number;
+  throw RowError(describe(place) + "'" + std::string(text.value_or("?")) + "' is not a number");
+}
+
+double RecordReader::find_level(std::string_view level, Place place) const {
+  const Column& column = columns_[place.column];
+  auto found = column.levels.find(level);
+  if (found != column.levels.end()) return found->second;
+  found = column.levels.find(std::string(column.text) + "." + std::string(level));
+  if (found != column.levels.end()) return found->second;
+  if (place.options.unseen) ++(*place.options.unseen)[place.column];
+  if (!place.options.unseen_is_error) return kMissing;
+  throw RowError(describe(place) + "level '" + std::string(level) + "' was not seen in training");
 }
 
 }  // namespace mojo

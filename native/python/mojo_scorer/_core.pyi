@@ -4,16 +4,24 @@ import os
 
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy
 from numpy.typing import NDArray
 
 Matrix: TypeAlias = NDArray[numpy.float64]
 Predictions: TypeAlias = dict[str, list[str] | NDArray[numpy.float64]]
-Records: TypeAlias = Sequence[Mapping[str, object]] | Mapping[str, Sequence[object] | NDArray[Any]]
 Offset: TypeAlias = float | Sequence[float] | NDArray[Any]
 Unseen: TypeAlias = Literal["na", "error"]
+
+class ArrowTable(Protocol):
+    """A data frame or table of any library that speaks the Arrow C stream interface."""
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object: ...
+
+Rows: TypeAlias = Sequence[Mapping[str, object]]
+Columns: TypeAlias = Mapping[str, Sequence[object] | NDArray[Any]]
+Records: TypeAlias = Rows | Columns | ArrowTable | Matrix
 
 class MojoError(Exception):
     pass
@@ -91,9 +99,10 @@ class Model:
         Turn records into the matrix that score() takes.
 
         Args:
-            data: A list of n dicts (rows), or a dict of n-long columns (lists or arrays). Unknown names are
-                ignored; None, NaN and absent names are missing values. Levels are text; numbers may be text
-                as Java writes it.
+            data: A list of n dicts (rows); a dict of n-long columns (lists or arrays); anything with
+                __arrow_c_stream__ such as a pyarrow table, a pandas or a polars data frame, whose columns are read
+                where they lie; or float64[n, k] that is such a matrix already. Unknown names are ignored; None,
+                NaN, null and absent names are missing values. Levels are text; numbers may be text as Java writes it.
             unseen: What a level that training did not see becomes: 'na' a missing value, 'error' a RowError.
 
         Returns:
@@ -101,6 +110,22 @@ class Model:
 
         Raises:
             RowError: A value does not fit its column; the message names row and column.
+        """
+
+    def matrix_and_counts(self, data: Records, *, unseen: Unseen = 'na') -> tuple[Matrix, dict[str, dict[str, int]]]:
+        """
+        As matrix(), and count what could not be read as a value.
+
+        Args:
+            data: As for matrix().
+            unseen: As for matrix().
+
+        Returns:
+            The matrix, and {'missing': ..., 'unseen': ...}: for each feature with any, how many of its values were
+            missing, and how many named a level that training did not see (these are not counted as missing).
+
+        Raises:
+            RowError: As for matrix().
         """
 
     def score(self, rows: Matrix, offset: Offset | None = None) -> Matrix:

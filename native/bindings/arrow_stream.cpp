@@ -1,0 +1,157 @@
+#include "arrow_stream.hpp"
+
+#include <cstring>
+
+#include "errors.hpp"
+
+namespace nb = nanobind;
+
+namespace mojo {
+namespace {
+
+template <typename T>
+T load(const void* buffer, std::int64_t at) {
+  T value;
+  std::memcpy(&value, static_cast<const char*>(buffer) + at * static_cast<std::int64_t>(sizeof(T)),
+              sizeof(T));
+  return value;
+}
+
+bool bit(const void* buffer, std::int64_t at) {
+  return (static_cast<const unsigned char*>(buffer)[at / 8] >> (at % 8)) & 1;
+}
+
+// Arrow's letters for numbers, without float16, decimals, dates and times.
+bool is_number(const std::string& type) {
+  return type.size() == 1 && std::strchr("bcCsSiIlLfg", type[0]) != nullptr;
+}
+
+bool is_text_type(const std::string& type) { return type == "u" || type == "U" || type == "vu"; }
+
+}  // namespace
+
+ArrowColumn::ArrowColumn(const ArrowSchema& schema, const ArrowArray& array, std::int64_t offset,
+                         std::int64_t length)
+    : schema_(schema), array_(array), offset_(offset + array.offset), length_(length), type_(schema.format) {
+  if (offset + length > array.length)
+    throw RowError("column '" + std::string(schema.name ? schema.name : "") + "' is shorter than its batch");
+  if (schema.dictionary) {
+    kind_ = Kind::dictionary;
+    if (!array.dictionary || !is_number(type_) || type_ == "b" || type_ == "f" || type_ == "g")
+      throw RowError("a dictionary of Arrow type '" + type_ + "' is not understood");
+  } else if (type_ == "n") {
+    kind_ = Kind::nothing;
+  } else if (is_text_type(type_)) {
+    kind_ = Kind::text;
+  } else if (!is_number(type_)) {
+    throw RowError("column '" + std::string(schema.name ? schema.name : "") + "' has Arrow type '" + type_ +
+                   "': cast it to a number, to text or to a dictionary of text");
+  }
+  format_ = type_[0];
+  if (kind_ != Kind::nothing && length_ > 0) require_buffers(kind_ == Kind::text ? 3 : 2);
+}
+
+void ArrowColumn::require_buffers(std::int64_t count) const {
+  // An empty text column may lack the bytes; nothing else may be absent.
+  if (array_.n_buffers < count || !array_.buffers[1])
+    throw RowError("column '" + std::string(schema_.name ? schema_.name : "") + "' lacks buffers");
+}
+
+bool ArrowColumn::is_missing(std::int64_t row) const {
+  if (kind_ == Kind::nothing) return true;
+  const void* validity = array_.null_count == 0 ? nullptr : array_.buffers[0];
+  return validity && !bit(validity, offset_ + row);
+}
+
+double ArrowColumn::number(std::int64_t row) const {
+  const void* data = array_.buffers[1];
+  std::int64_t at = offset_ + row;
+  switch (format_) {
+    case 'b': return bit(data, at) ? 1 : 0;
+    case 'f': return static_cast<double>(load<float>(data, at));
+    case 'g': return load<double>(data, at);
+    case 'L': return static_cast<double>(load<std::uint64_t>(data, at));
+    default: return static_cast<double>(code(row));
+  }
+}
+
+std::int64_t ArrowColumn::code(std::int64_t row) const {
+  const void* data = array_.buffers[1];
+  std::int64_t at = offset_ + row;
+  switch (format_) {
+    case 'c': return load<std::int8_t>(data, at);
+    case 'C': return load<std::uint8_t>(data, at);
+    case 's': return load<std::int16_t>(data, at);
+    case 'S': return load<std::uint16_t>(data, at);
+    case 'i': return load<std::int32_t>(data, at);
+    case 'I': return load<std::uint32_t>(data, at);
+    default:  // 'l', and 'L' of a dictionary that no memory could hold
+      return load<std::int64_t>(data, at);
+  }
+}
+
+std::string_view ArrowColumn::text(std::int64_t row) const {
+  std::int64_t at = offset_ + row;
+  if (format_ == 'v') {
+    // 16 bytes: the length, then up to 12 bytes of text, or prefix, buffer and offset.
+    const char* view = static_cast<const char*>(array_.buffers[1]) + at * 16;
+    auto size = static_cast<std::size_t>(load<std::int32_t>(view, 0));
+    if (size <= 12) return {view + 4, size};
+    const void* data = array_.buffers[2 + load<std::int32_t>(view, 2)];
+    return {static_cast<const char*>(data) + load<std::int32_t>(view, 3), size};
+  }
+  bool wide = format_ == 'U';
+  const void* offsets = array_.buffers[1];
+  std::int64_t begin = wide ? load<std::int64_t>(offsets, at) : load<std::int32_t>(offsets, at);
+  std::int64_t end = wide ? load<std::int64_t>(offsets, at + 1) : load<std::int32_t>(offsets, at + 1);
+  if (begin == end) return {};
+  return {static_cast<const char*>(array_.buffers[2]) + begin, static_cast<std::size_t>(end - begin)};
+}
+
+ArrowColumn ArrowColumn::dictionary() const {
+  return {*schema_.dictionary, *array_.dictionary, 0, array_.dictionary->length};
+}
+
+ArrowStream::ArrowStream(nb::handle source) : capsule_(source.attr("__arrow_c_stream__")()) {
+  stream_ = static_cast<ArrowArrayStream*>(PyCapsule_GetPointer(capsule_.ptr(), "arrow_array_stream"));
+  if (!stream_) throw nb::python_error();
+  if (stream_->get_schema(stream_, &schema_) != 0) fail("schema");
+  if (std::string_view(schema_.format) != "+s") {
+    std::string format = schema_.format;
+    schema_.release(&schema_);
+    throw RowError("data is an Arrow stream of type '" + format + "': pass a table");
+  }
+}
+
+ArrowStream::~ArrowStream() {
+  if (batch_.release) batch_.release(&batch_);
+  if (schema_.release) schema_.release(&schema_);
+  // The capsule's destructor releases the stream itself.
+}
+
+bool ArrowStream::next() {
+  if (batch_.release) batch_.release(&batch_);
+  batch_ = {};
+  if (stream_->get_next(stream_, &batch_) != 0) fail("batch");
+  return batch_.release != nullptr;
+}
+
+std::optional<std::int64_t> ArrowStream::find(std::string_view name) const {
+  for (std::int64_t i = schema_.n_children; i-- > 0;) {
+    const char* given = schema_.children[i]->name;
+    if (given && name == given) return i;
+  }
+  return std::nullopt;
+}
+
+ArrowColumn ArrowStream::column(std::int64_t index) const {
+  return {*schema_.children[index], *batch_.children[index], batch_.offset, batch_.length};
+}
+
+void ArrowStream::fail(const char* what) {
+  const char* reason = stream_->get_last_error(stream_);
+  throw RowError(std::string("the Arrow stream gave no ") + what + ": " +
+                 (reason ? reason : "no reason given"));
+}
+
+}  // namespace mojo
