@@ -137,7 +137,7 @@ def compare_margins(entry: ZooModel) -> Comparison:
         without_link(entry.mojo, algorithm, copy)
         model = mojo_scorer.load(copy)
     found = Comparison(entry, algorithm, len(records))
-    margins = model.score(model.matrix(records))[:, 0].tolist()
+    margins = model.score(model.matrix(records), offsets_of(model, records))[:, 0].tolist()
     compare_values(found, "margin", margins, java, Tolerance(0))
     return found
 
