@@ -2,9 +2,12 @@
 
 #include <string_view>
 
+#include "coxph.hpp"
 #include "errors.hpp"
 #include "gbm.hpp"
 #include "glm.hpp"
+#include "glrm.hpp"
+#include "kmeans.hpp"
 #include "pca.hpp"
 #include "pipeline.hpp"
 #include "xgboost.hpp"
@@ -20,9 +23,11 @@ struct Algorithm {
 
 // One line per algorithm, older titles too.
 constexpr Algorithm kAlgorithms[] = {
-    {"Generalized Linear Model", "glm", read_glm},      {"Generalized Linear Modeling", "glm", read_glm},
-    {"Gradient Boosting Machine", "gbm", read_gbm},     {"Gradient Boosting Method", "gbm", read_gbm},
-    {"Principal Components Analysis", "pca", read_pca}, {"XGBoost", "xgboost", read_xgboost},
+    {"Cox Proportional Hazards", "coxph", read_coxph},    {"Generalized Low Rank Model", "glrm", read_glrm},
+    {"Generalized Low Rank Modeling", "glrm", read_glrm}, {"K-means", "kmeans", read_kmeans},
+    {"Generalized Linear Model", "glm", read_glm},        {"Generalized Linear Modeling", "glm", read_glm},
+    {"Gradient Boosting Machine", "gbm", read_gbm},       {"Gradient Boosting Method", "gbm", read_gbm},
+    {"Principal Components Analysis", "pca", read_pca},   {"XGBoost", "xgboost", read_xgboost},
 };
 
 }  // namespace

@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
+#include "double_blob.hpp"
 #include "java_numbers.hpp"
 #include "level_blocks.hpp"
+#include "permutation.hpp"
 
 namespace mojo {
 namespace {
@@ -49,17 +52,6 @@ class Pca final : public Scorer {
   std::vector<double> eigenvectors;  // one row per input cell, `components` wide
 };
 
-void check_permutation(const std::vector<std::int64_t>& permutation, std::size_t features) {
-  std::vector<bool> seen(features);
-  for (std::int64_t at : permutation) {
-    if (at < 0 || at >= static_cast<std::int64_t>(features) || seen[at]) {
-      throw FormatError("model.ini: permutation holds " + std::to_string(at) +
-                        ", outside of the columns or twice");
-    }
-    seen[at] = true;
-  }
-}
-
 }  // namespace
 
 std::unique_ptr<Scorer> read_pca(const ModelSource& source) {
@@ -72,7 +64,7 @@ std::unique_ptr<Scorer> read_pca(const ModelSource& source) {
   std::int64_t numbers = values.count("nnums", 0, features);
   model->all_levels = values.flag("use_all_factor_levels", false);
   model->permutation = values.integers("permutation", categories + numbers);
-  check_permutation(model->permutation, info.n_features);
+  check_permutation("permutation", model->permutation, info.n_features);
   if (numbers > 0) {
     model->sub = values.numbers("normSub", numbers);
     model->mul = values.numbers("normMul", numbers);
@@ -80,21 +72,11 @@ std::unique_ptr<Scorer> read_pca(const ModelSource& source) {
   model->offsets = values.integers("catOffsets", categories + 1);
   check_level_blocks("catOffsets", model->offsets);
 
-  std::vector<std::uint8_t> bytes;
-  source.read("eigenvectors_raw", bytes);
-  // Bounds first: the product of two claims is only taken once both are known to fit the bytes.
-  auto cells = static_cast<std::int64_t>(bytes.size() / sizeof(double));
-  std::int64_t rows = values.count("eigenvector_size", 1, cells);
-  std::int64_t width = values.count("k", 1, cells);
-  if (rows * width != cells || bytes.size() % sizeof(double) != 0 ||
-      rows != model->offsets.back() + numbers) {
-    throw FormatError("eigenvectors_raw: " + std::to_string(bytes.size()) + " bytes do not hold " +
-                      std::to_string(rows) + " rows of " + std::to_string(width) + " components");
-  }
-  model->components = width;
-  ByteReader reader(bytes, "eigenvectors_raw");
-  model->eigenvectors.reserve(cells);
-  while (reader.left() > 0) model->eigenvectors.push_back(reader.big_double());
+  std::int64_t rows = model->offsets.back() + numbers;
+  if (values.count("eigenvector_size", 1, std::numeric_limits<std::int32_t>::max()) != rows)
+    throw FormatError("model.ini: eigenvector_size is not " + std::to_string(rows));
+  model->components = values.count("k", 1, std::numeric_limits<std::int32_t>::max());
+  model->eigenvectors = read_doubles(source, "eigenvectors_raw", rows, model->components);
   return model;
 }
 

@@ -14,8 +14,12 @@ class Tolerance:
 
 # java_math.cpp has the exp of HotSpot, so even links are equal to the last bit.
 TOLERANCES = {
+    "coxph": Tolerance(0),
+    "gam": Tolerance(0),
     "gbm": Tolerance(0),
     "glm": Tolerance(0),
+    "glrm": Tolerance(0),
+    "kmeans": Tolerance(0),
     "pca": Tolerance(0),
     "xgboost": Tolerance(0),
 }
