@@ -61,7 +61,6 @@ MODELS = [
     tweedie("glm_tweedie_negative", 1.7, -0.7),
     glm("glm_offset", "flag", family="binomial", offset_column="shift", weights_column="weight"),
     glm("glm_offset_poisson", "count", family="poisson", offset_column="shift"),
-    glm("glm_offset_multinomial", "kind", [*NUMBERS, "few"], family="multinomial", offset_column="shift"),
     # Refuses every row with a missing level; only the raw answers go on after the first.
     replace(
         glm("glm_skip", "flag", family="binomial", missing_values_handling="Skip"), answers="raw", keeps=()
