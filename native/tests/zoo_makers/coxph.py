@@ -67,4 +67,5 @@ EMPTY: dict[str, str] = {
     "binary": "predicts a risk",
     "multiclass": "predicts a risk",
     "regression": "predicts a risk",
+    ">1024 levels": "a Cox model of so many coefficients does not converge on the training rows",
 }
