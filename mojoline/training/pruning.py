@@ -7,13 +7,14 @@ from mojoline.model_spec import ModelSpec
 from mojoline.settings import TrainingSettings
 from mojoline.training.metric_choice import choose_metric
 
-# A tree model is scored every 5 trees and may stop once the mean of the last 6 scores is not better than that
-# of the 6 before: never with fewer than 50 trees, so that one lucky early score does not end the search.
-STOPPING_ROUNDS = 6
+# A tree model is scored every 10 trees and may stop once the mean of the last 3 scores is not better than the
+# mean of the 3 before: never with fewer than 50 trees, so that one lucky early score does not end the search.
+# AutoML's own 5 trees make scoring as expensive as training.
+TREES_PER_SCORE = 10
+STOPPING_ROUNDS = 3
 FIRST_DEPTH = 5  # of the first model of each family: shallow trees are quick, small and seldom overfit
 BRIEF_CELLS = 1_000_000  # training on less is over before the JVM's optimizing compiler pays
 MAKE_UP_SECONDS = 10  # for a family the budget was too short for
-TREES_PER_SCORE = 5  # as AutoML
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ class Search:
             "algo_parameters": {
                 "max_depth": self.max_depth,
                 "ntrees": self.ntrees,
+                "score_tree_interval": TREES_PER_SCORE,
                 "XGBoost__tree_method": "hist",  # its default for small data takes half as long again
             },
             "max_runtime_secs": self.max_runtime_secs,
