@@ -4,6 +4,7 @@ Exit codes: 0 done, 1 an expected failure (one clear message), 2 wrong arguments
 """
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -34,6 +35,7 @@ Home = Annotated[Path | None, typer.Option("--home", help="Directory of all loca
 @contextmanager
 def expected_failures() -> Iterator[None]:
     """Print an expected failure as one message and exit with 1; a defect keeps its traceback."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` cleans up as Ctrl-C does
     try:
         yield
     except MojolineError as error:

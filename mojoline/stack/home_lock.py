@@ -62,7 +62,7 @@ def _acquire(lock: TextIO, paths: StackPaths, progress: Progress) -> None:
             pid, _, task = lock.read().partition(" ")
         if task and task not in BRIEF:
             raise StackError(
-                f"`{task}` (pid {pid}) works on {paths.home}: wait, end it with `kill -INT {pid}`, "
+                f"`{task}` (pid {pid}) works on {paths.home}: wait, end it with `kill {pid}`, "
                 "or set MOJOLINE_HOME and the ports for a second stack"
             )
         if task and pid != told:
