@@ -13,7 +13,7 @@ from mojoline.stack import dagster_queries as queries
 from mojoline.stack.dagster_events import Materialization, RunEvent, read_event, read_metadata
 from mojoline.stack.errors import StackError
 
-ENDED = frozenset({"SUCCESS", "FAILURE", "CANCELED"})
+ENDS = frozenset({"RUN_SUCCESS", "RUN_FAILURE", "RUN_CANCELED"})
 ALIVE = ("STARTING", "STARTED", "CANCELING")
 
 
@@ -106,21 +106,20 @@ class DagsterClient:
         cursor: str | None = None
         failures: list[RunEvent] = []
         while True:
-            status = self.status(run_id)  # before the events: none is missed after the end
             events, cursor = self.events(run_id, cursor)
             for event in events:
                 if event.error or event.kind == "RUN_FAILURE":
                     failures.append(event)
                 if on_event:
                     on_event(event)
-            if status == "SUCCESS":
+            ended = [event.kind for event in events if event.kind in ENDS]
+            if ended[-1:] == ["RUN_SUCCESS"]:
                 return
-            if status in ENDED:
-                raise RunFailedError(_why(run_id, status, failures))
+            if ended:
+                raise RunFailedError(_why(run_id, self.status(run_id), failures))
             if deadline is not None and time.monotonic() > deadline:
-                raise StackError(
-                    f"run {run_id} is {status} after {timeout:.0f} s; look at {self.url}/runs/{run_id}"
-                )
+                state, where = self.status(run_id), f"{self.url}/runs/{run_id}"
+                raise StackError(f"run {run_id} is {state} after {timeout:.0f} s; look at {where}")
             time.sleep(poll_seconds)
 
     def materializations(self, asset_key: str) -> dict[str, Any]:
