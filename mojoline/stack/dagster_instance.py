@@ -62,6 +62,17 @@ def read_config(directory: Path) -> str:
     return config.read_text(encoding="utf-8", errors="replace") if config.exists() else ""
 
 
+def names_driver(config: str) -> bool:
+    """Whether a storage in Postgres says by which driver; a value from the environment is not looked at."""
+    try:
+        storage = yaml.safe_load(config)["storage"]["postgres"]
+    except (yaml.YAMLError, TypeError, KeyError):
+        return True  # another storage, or for Dagster to refuse
+    if "postgres_db" in storage:
+        return "scheme" in storage["postgres_db"]
+    return not str(storage.get("postgres_url")).startswith(("postgresql://", "postgres://"))
+
+
 def write_private(path: Path, text: str) -> None:
     """Replace a file at once, readable by its owner only."""
     scratch = path.with_suffix(".tmp")

@@ -11,7 +11,14 @@ from urllib.parse import unquote, urlsplit
 from mojoline.settings import MASK, Settings
 from mojoline.stack import dagster_services as dagster
 from mojoline.stack import postgres, prediction_api, redis_servers
-from mojoline.stack.dagster_instance import instance_directory, is_given, is_ours
+from mojoline.stack.dagster_instance import (
+    TEMPLATE,
+    instance_directory,
+    is_given,
+    is_ours,
+    names_driver,
+    read_config,
+)
 from mojoline.stack.errors import StackError
 from mojoline.stack.finding import Finding
 from mojoline.stack.paths import StackPaths
@@ -117,7 +124,12 @@ def _examine_instance(settings: Settings, paths: StackPaths) -> Finding:
         return Finding(name, False, missing, f"make it, or unset DAGSTER_HOME to use {paths.dagster_home}")
     if not os.access(place, os.R_OK | os.W_OK | os.X_OK):
         return Finding(name, False, f"uid {os.getuid()} may not write {place}", "change its owner or mode")
-    return Finding(name, True, "will be written" if is_ours(directory, paths) else "used as it is")
+    if is_ours(directory, paths):
+        return Finding(name, True, "will be written")
+    if not names_driver(read_config(directory)):
+        remedy = f"write postgresql+psycopg2 there, as {TEMPLATE} does: Dagster's events fail with psycopg 3"
+        return Finding(name, False, "its storage in Postgres names no driver", remedy)
+    return Finding(name, True, "used as it is")
 
 
 def _examine_h2o(url: str) -> Finding:

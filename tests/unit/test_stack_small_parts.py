@@ -9,7 +9,7 @@ import yaml
 
 from mojoline.settings import MASK, load_settings
 from mojoline.stack.admin_token import keep_admin_token
-from mojoline.stack.dagster_instance import instance_config, is_given, is_ours, write_instance
+from mojoline.stack.dagster_instance import instance_config, is_given, is_ours, names_driver, write_instance
 from mojoline.stack.disk_space import require_space
 from mojoline.stack.doctor import judge_amount, judge_python
 from mojoline.stack.errors import StackError
@@ -87,6 +87,15 @@ def test_an_empty_instance_becomes_ours_and_a_full_one_stays_somebodys(tmp_path)
     assert not is_ours(empty, paths)  # somebody took it over
     (full / "storage").mkdir(parents=True)
     assert not is_ours(full, paths)
+
+
+def test_a_storage_without_a_driver_is_seen():
+    plain, named = "storage: {postgres: {%s}}", "postgres_url: 'postgresql+psycopg2://u@h/d'"
+    assert not names_driver(plain % "postgres_url: 'postgresql://u@h/d'")
+    assert not names_driver(plain % "postgres_db: {hostname: h, username: u, password: p, db_name: d}")
+    assert names_driver(plain % "postgres_db: {hostname: h, username: u, scheme: postgresql+psycopg2}")
+    for fine in (plain % named, plain % "postgres_url: {env: X}", "telemetry: {enabled: false}", "", "a: ]"):
+        assert names_driver(fine), fine
 
 
 def test_passwords_are_masked_wherever_a_url_has_them():
