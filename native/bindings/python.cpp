@@ -236,6 +236,9 @@ NB_MODULE(_core, m) {
           "H2O's checksum of the model.")
       .def_prop_ro(
           "nbytes", [](const PyModel& self) { return self.model().nbytes(); }, "Bytes held in memory.")
+      .def_prop_ro(
+          "deviations", [](const PyModel& self) { return self.model().scorer().deviations(); },
+          "Where genmodel, and so this scorer, departs from what a reader of H2O's documentation expects.")
       .def("matrix", &PyModel::matrix, "data"_a, nb::kw_only(), "unseen"_a = "na",
            nb::sig("def matrix(self, data: Records, *, unseen: Unseen = 'na') -> Matrix"), docs::matrix)
       .def("matrix_and_counts", &PyModel::matrix_and_counts, "data"_a, nb::kw_only(), "unseen"_a = "na",

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "algorithms.hpp"
+#include "foreign_file.hpp"
 #include "mapped_file.hpp"
 
 namespace mojo {
@@ -110,7 +111,9 @@ std::unique_ptr<Model> read_model(ZipArchive& archive, const std::string& prefix
 
 std::unique_ptr<Model> load_model(const std::string& path, const Limits& limits) {
   MappedFile file(path);
+  refuse_foreign_bytes(file.bytes());
   ZipArchive archive(file.bytes(), limits);
+  refuse_foreign_archive(archive);
   return read_model(archive, "", limits);
 }
 

@@ -23,6 +23,10 @@ class Pca final : public Scorer {
   std::size_t nbytes() const override {
     return (eigenvectors.capacity() + 2 * sub.capacity()) * sizeof(double);
   }
+  std::vector<std::string> deviations() const override {
+    return {"a missing number makes every component NaN, also where the model was trained with impute_missing",
+            "a missing or unseen level adds nothing"};
+  }
   void prepare(Scratch&) const override {}
 
   // Each component is its own sum, in Java's order: categorical terms, then numbers.

@@ -94,6 +94,12 @@ class Model:
     def nbytes(self) -> int:
         """Bytes held in memory."""
 
+    @property
+    def deviations(self) -> list[str]:
+        """
+        Where genmodel, and so this scorer, departs from what a reader of H2O's documentation expects.
+        """
+
     def matrix(self, data: Records, *, unseen: Unseen = 'na') -> Matrix:
         """
         Turn records into the matrix that score() takes.

@@ -1,0 +1,15 @@
+// Files that H2O also calls models, but that are no H2O-3 MOJO: each is refused with what to export instead.
+#pragma once
+
+#include "byte_reader.hpp"
+#include "zip_archive.hpp"
+
+namespace mojo {
+
+// Throws UnsupportedError for POJO sources and for models that H2O saved in its own binary form.
+void refuse_foreign_bytes(Bytes bytes);
+
+// Throws UnsupportedError for MOJO2, the archive of Driverless AI.
+void refuse_foreign_archive(const ZipArchive& archive);
+
+}  // namespace mojo
