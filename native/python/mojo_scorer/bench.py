@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -77,7 +78,7 @@ def bench_model(path: Path, columns: Columns | None = None, *, seconds: float = 
     batches: dict[str, float] = {}
     for size in BATCHES:
         whole = np.ascontiguousarray(np.resize(matrix, (size, matrix.shape[1])))
-        batches[str(size)] = best_time(lambda whole=whole: model.score(whole, offset), seconds) / size * 1e6  # type: ignore[misc]
+        batches[str(size)] = best_time(partial(model.score, whole, offset), seconds) / size * 1e6
     return {
         "model": path.name,
         "algorithm": model.algorithm,
