@@ -53,6 +53,9 @@ def postgres_service(paths: StackPaths) -> Service:
         prepare=partial(_prepare, paths, user),
         stop_signal=signal.SIGINT,  # "fast": rolls open transactions back instead of waiting for them
         stop_seconds=30,
+        # A killed server's last transactions may leave empty files of unlogged tables, at which its recovery
+        # stops ("could not create file ...: File exists"). That removes them: the next one gets through.
+        restarts=1,
     )
 
 

@@ -13,7 +13,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import psutil
@@ -48,6 +48,7 @@ class Service:
     stop_signal: int = signal.SIGTERM
     stop_seconds: float = 10.0
     start_seconds: float = 60.0
+    restarts: int = 0  # how often it is started again when it ends while starting
 
     @property
     def fingerprint(self) -> str:
@@ -64,6 +65,7 @@ class Started:
     record: ProcessRecord
     log_offset: int
     adopted: bool
+    restarts: int = 0  # left
 
 
 def pid_file(paths: StackPaths, name: str) -> Path:
@@ -114,11 +116,11 @@ def start_service(service: Service, paths: StackPaths, progress: Progress) -> St
             raise StackError(_failure(service, paths, offset, "ended at once")) from None
         process.returncode = 0  # it outlives us on purpose: Popen must not complain that nobody waited
         record.write(pid_file(paths, service.name))
-    return Started(service, record, offset, adopted=False)
+    return Started(service, record, offset, adopted=False, restarts=service.restarts)
 
 
 def await_service(started: Started, paths: StackPaths, progress: Progress) -> Started:
-    """Wait until the server answers; a server that was adopted but does not answer in time is replaced once.
+    """Wait until the server answers; one that was adopted but does not answer in time is replaced once.
 
     Raises:
         StackError: it ended or did not answer in time; the message holds the end of its log.
@@ -138,11 +140,12 @@ def await_service(started: Started, paths: StackPaths, progress: Progress) -> St
             problem = "ended while starting"
             break
         time.sleep(0.05)
-    if not started.adopted:
-        stop_service(service, paths)
-        raise StackError(_failure(service, paths, started.log_offset, problem))
     stop_service(service, paths)
-    return await_service(start_service(service, paths, progress), paths, progress)
+    if not started.adopted and not started.restarts:
+        raise StackError(_failure(service, paths, started.log_offset, problem))
+    again = start_service(service, paths, progress)
+    left = started.restarts - 1 if not started.adopted else service.restarts
+    return await_service(replace(again, restarts=left), paths, progress)
 
 
 def stop_service(service: Service, paths: StackPaths) -> bool:
