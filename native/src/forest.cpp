@@ -6,36 +6,39 @@
 
 namespace mojo {
 
+std::uint32_t Forest::next(std::uint32_t at, const double* row) const {
+  const Node& node = nodes[at];
+  if (node.kind == Node::leaf) return at;
+  double value = row[node.column];
+  bool missing = std::isnan(value);
+  bool right = false;
+  switch (node.kind) {
+    case Node::number: right = value >= static_cast<double>(node.value); break;
+    case Node::number_of_level:
+      missing = missing || to_int(value) >= level_counts[node.column];
+      right = value >= static_cast<double>(node.value);
+      break;
+    case Node::level_set: {
+      const LevelSet& set = sets[node.set];
+      std::int64_t member = std::int64_t{to_int(value)} - set.first;
+      missing = missing || member < 0 || member >= set.count;
+      if (!missing) {
+        std::uint64_t bit = set.bit + static_cast<std::uint64_t>(member);
+        right = bits[bit >> 3] >> (bit & 7) & 1;
+      }
+      break;
+    }
+    default:  // missing_only
+      missing = missing || to_int(value) >= level_counts[node.column];
+  }
+  if (missing) right = !node.missing_left;
+  return right ? node.right : at + 1;
+}
+
 float Forest::leaf_of(std::uint32_t root, const double* row) const {
   std::uint32_t at = root;
-  for (;;) {
-    const Node& node = nodes[at];
-    if (node.kind == Node::leaf) return node.value;
-    double value = row[node.column];
-    bool missing = std::isnan(value);
-    bool right = false;
-    switch (node.kind) {
-      case Node::number: right = value >= static_cast<double>(node.value); break;
-      case Node::number_of_level:
-        missing = missing || to_int(value) >= level_counts[node.column];
-        right = value >= static_cast<double>(node.value);
-        break;
-      case Node::level_set: {
-        const LevelSet& set = sets[node.set];
-        std::int64_t member = std::int64_t{to_int(value)} - set.first;
-        missing = missing || member < 0 || member >= set.count;
-        if (!missing) {
-          std::uint64_t bit = set.bit + static_cast<std::uint64_t>(member);
-          right = bits[bit >> 3] >> (bit & 7) & 1;
-        }
-        break;
-      }
-      default:  // missing_only
-        missing = missing || to_int(value) >= level_counts[node.column];
-    }
-    if (missing) right = !node.missing_left;
-    at = right ? node.right : at + 1;
-  }
+  while (nodes[at].kind != Node::leaf) at = next(at, row);
+  return nodes[at].value;
 }
 
 std::size_t Forest::nbytes() const {

@@ -1,10 +1,15 @@
 // Trees of GBM as flat nodes: the left child is the next node, the right child is named.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 namespace mojo {
+
+// The level count of a column without a domain: more than any int, so that +Infinity is no missing level.
+constexpr std::int64_t kNoDomain = std::numeric_limits<std::int64_t>::max();
 
 struct Node {
   enum Kind : std::uint8_t {
@@ -37,12 +42,26 @@ struct Forest {
   std::vector<Node> nodes;
   std::vector<LevelSet> sets;
   std::vector<std::uint8_t> bits;
-  // Per column; where there is no domain more than any int, so that +Infinity is no missing level.
-  std::vector<std::int64_t> level_counts;
+  std::vector<std::int64_t> level_counts;  // per column, or kNoDomain
 
+  // Where the row goes from node `at`; a leaf keeps it. The definition of every answer the other layouts
+  // give.
+  std::uint32_t next(std::uint32_t at, const double* row) const;
   // The prediction of the tree that starts at node `root`.
   float leaf_of(std::uint32_t root, const double* row) const;
   std::size_t nbytes() const;
 };
+
+// One tree: nodes root .. end - 1 of its forest.
+struct Tree {
+  const Forest* forest;
+  std::uint32_t root;
+  std::uint32_t end;
+
+  std::size_t size() const { return end - root; }
+};
+
+// The trees of each class, in their order.
+using TreesByClass = std::vector<std::vector<Tree>>;
 
 }  // namespace mojo

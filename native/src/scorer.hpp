@@ -13,6 +13,7 @@ struct Scratch {
   std::vector<double> doubles;
   std::vector<float> floats;
   std::vector<std::uint8_t> bytes;
+  std::vector<std::uint64_t> words;
   std::vector<Scratch> parts;
 };
 

@@ -1,7 +1,6 @@
 #include "tree_decoder.hpp"
 
 #include <algorithm>
-#include <limits>
 
 namespace mojo {
 namespace {
@@ -115,9 +114,7 @@ class TreeDecoder {
     }
     switch (kind) {
       case 0:
-        node.kind = forest_.level_counts[node.column] == std::numeric_limits<std::int64_t>::max()
-                        ? Node::number
-                        : Node::number_of_level;
+        node.kind = forest_.level_counts[node.column] == kNoDomain ? Node::number : Node::number_of_level;
         node.value = reader_.little<float>();
         return;
       case 8: add_set(node, 0, 32); return;

@@ -2,17 +2,38 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <limits>
+#include <future>
+#include <iterator>
 
 #include "tree_decoder.hpp"
 
 namespace mojo {
 namespace {
 
+constexpr std::size_t kFewTrees = 64;  // not worth a second thread
+
 std::string tree_name(std::size_t of_class, std::size_t group) {
   char name[64];
   std::snprintf(name, sizeof name, "trees/t%02zu_%03zu.bin", of_class, group);
   return name;
+}
+
+struct Wanted {
+  std::size_t of_class;
+  std::string name;
+};
+
+// The trees first .. last - 1 of the list.
+std::vector<Tree> decode(const ModelSource& source, const std::vector<Wanted>& list, std::size_t first,
+                         std::size_t last, Forest& forest) {
+  std::vector<Tree> trees;
+  std::vector<std::uint8_t> bytes;
+  for (std::size_t i = first; i < last; ++i) {
+    source.read(list[i].name, bytes);
+    std::uint32_t root = decode_tree(bytes, source.info.n_features, source.prefix + list[i].name, forest);
+    trees.push_back({&forest, root, static_cast<std::uint32_t>(forest.nodes.size())});
+  }
+  return trees;
 }
 
 }  // namespace
@@ -27,7 +48,6 @@ std::size_t read_trees_per_group(const ModelInfo& info, std::size_t otherwise) {
 }
 
 TreeEnsemble TreeEnsemble::read(const ModelSource& source, std::size_t trees_per_group) {
-  TreeEnsemble ensemble;
   const ModelInfo& info = source.info;
   auto most = static_cast<std::size_t>(source.limits.trees);
   std::size_t groups = info.values.count("n_trees", 0, source.limits.trees);
@@ -35,53 +55,52 @@ TreeEnsemble TreeEnsemble::read(const ModelSource& source, std::size_t trees_per
     throw FormatError("model.ini: " + std::to_string(groups) + " times " + std::to_string(trees_per_group) +
                       " trees, the limit is " + std::to_string(most));
   }
-  for (std::size_t i = 0; i < info.n_features; ++i) {
-    constexpr std::int64_t none = std::numeric_limits<std::int64_t>::max();
-    const std::optional<Domain>& domain = info.domains[i];
-    ensemble.forest_.level_counts.push_back(domain ? static_cast<std::int64_t>(domain->size()) : none);
-  }
-  ensemble.groups_ = groups;
-  ensemble.roots_.resize(trees_per_group);
+  std::vector<Wanted> list;
   std::vector<bool> seen(groups);
-  std::vector<std::uint8_t> bytes;
   for (std::size_t c = 0; c < trees_per_group; ++c) {
     for (std::size_t g = 0; g < groups; ++g) {
       std::string name = tree_name(c, g);
       if (!source.contains(name)) continue;  // a class without training rows has no trees
-      source.read(name, bytes);
-      ensemble.roots_[c].push_back(
-          decode_tree(bytes, info.n_features, source.prefix + name, ensemble.forest_));
+      list.push_back({c, std::move(name)});
       seen[g] = true;
     }
   }
   for (std::size_t g = 0; g < groups; ++g) {
     if (!seen[g]) throw FormatError(source.prefix + tree_name(0, g) + " is missing");
   }
-  ensemble.forest_.nodes.shrink_to_fit();
-  ensemble.forest_.sets.shrink_to_fit();
-  ensemble.forest_.bits.shrink_to_fit();
+
+  // Each half is read by a thread of its own: inflating is most of a load.
+  std::vector<Forest> forests(2);
+  for (std::size_t i = 0; i < info.n_features; ++i) {
+    std::int64_t levels = info.domains[i] ? static_cast<std::int64_t>(info.domains[i]->size()) : kNoDomain;
+    for (Forest& forest : forests) forest.level_counts.push_back(levels);
+  }
+  std::size_t half = list.size() < kFewTrees ? list.size() : list.size() / 2;
+  auto policy = half < list.size() ? std::launch::async : std::launch::deferred;
+  std::future<std::vector<Tree>> second =
+      std::async(policy, [&] { return decode(source, list, half, list.size(), forests[1]); });
+  std::vector<Tree> trees = decode(source, list, 0, half, forests[0]);
+  std::ranges::copy(second.get(), std::back_inserter(trees));
+
+  TreesByClass by_class(trees_per_group);
+  for (std::size_t i = 0; i < list.size(); ++i) by_class[list[i].of_class].push_back(trees[i]);
+  TreeEnsemble ensemble;
+  ensemble.classes_ = trees_per_group;
+  ensemble.groups_ = groups;
+  ensemble.trees_ = CompiledTrees(std::move(forests), std::move(by_class));
   return ensemble;
 }
 
-std::size_t TreeEnsemble::nbytes() const {
-  std::size_t bytes = forest_.nbytes();
-  for (const std::vector<std::uint32_t>& of_class : roots_)
-    bytes += of_class.capacity() * sizeof(std::uint32_t);
-  return bytes;
-}
+void TreeEnsemble::prepare(Scratch& scratch) const { trees_.prepare(scratch); }
 
-void TreeEnsemble::prepare(Scratch&) const {}
+void TreeEnsemble::sum(const double* row, double* sums, Scratch& scratch) const {
+  std::fill_n(sums, classes_, 0.0);
+  trees_.add(row, sums, scratch);
+}
 
 void TreeEnsemble::sum_rows(const RowBlock& rows, double* sums, std::size_t stride, Scratch& scratch) const {
-  for (std::size_t i = 0; i < rows.count; ++i) sum(rows.row(i), sums + i * stride, scratch);
-}
-
-void TreeEnsemble::sum(const double* row, double* sums, Scratch&) const {
-  for (std::size_t c = 0; c < roots_.size(); ++c) {
-    double sum = 0;
-    for (std::uint32_t root : roots_[c]) sum += static_cast<double>(forest_.leaf_of(root, row));
-    sums[c] = sum;
-  }
+  for (std::size_t i = 0; i < rows.count; ++i) std::fill_n(sums + i * stride, classes_, 0.0);
+  trees_.add_rows(rows, sums, stride, scratch);
 }
 
 }  // namespace mojo

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "forest.hpp"
+#include "compiled_trees.hpp"
 #include "model_source.hpp"
 #include "scorer.hpp"
 
@@ -15,9 +15,9 @@ class TreeEnsemble {
   // `groups` rounds of one tree per class. Throws FormatError.
   static TreeEnsemble read(const ModelSource& source, std::size_t trees_per_group);
 
-  std::size_t classes() const { return roots_.size(); }
+  std::size_t classes() const { return classes_; }
   std::size_t groups() const { return groups_; }
-  std::size_t nbytes() const;
+  std::size_t nbytes() const { return trees_.nbytes(); }
 
   // sums[c] becomes the sum of class c's trees, added in double in their order. `scratch` was prepared.
   void prepare(Scratch& scratch) const;
@@ -26,8 +26,8 @@ class TreeEnsemble {
   void sum_rows(const RowBlock& rows, double* sums, std::size_t stride, Scratch& scratch) const;
 
  private:
-  Forest forest_;
-  std::vector<std::vector<std::uint32_t>> roots_;  // per class; a class without training rows has none
+  CompiledTrees trees_;
+  std::size_t classes_ = 0;
   std::size_t groups_ = 0;
 };
 

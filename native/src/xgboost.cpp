@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "booster_trees.hpp"
 #include "class_label.hpp"
 #include "java_math.hpp"
 #include "java_numbers.hpp"
@@ -43,35 +44,44 @@ float base_margin(const Booster& booster, Objective objective) {
 class Xgboost final : public Scorer {
  public:
   std::size_t width() const override { return classes == 1 ? 1 : classes + 1; }
-  std::size_t nbytes() const override {
-    return booster.nodes.capacity() * sizeof(Booster::Node) + offsets.capacity() * sizeof(std::int64_t);
-  }
+  std::size_t nbytes() const override { return trees.nbytes() + offsets.capacity() * sizeof(std::int64_t); }
 
   OffsetUse offset_use() const override { return has_offset ? OffsetUse::needed : OffsetUse::refused; }
-  void prepare(Scratch& scratch) const override { scratch.floats.resize(cells() + booster.roots.size()); }
 
-  void score(const double* row, double offset, double* preds, Scratch& scratch) const override {
-    float* vector = scratch.floats.data();
-    float* outputs = vector + cells();
-    encode(row, vector);
-    std::size_t groups = booster.roots.size();
-    float start = has_offset ? static_cast<float>(offset) : base;
-    for (std::size_t g = 0; g < groups; ++g) outputs[g] = margin_of(g, vector, start);
-    transform(outputs, groups);
-    if (classes == 1) {
-      preds[0] = outputs[0];
-      return;
-    }
-    if (classes == 2) {
-      preds[1] = static_cast<double>(1.0F - outputs[0]);
-      preds[2] = outputs[0];
-    } else {
-      for (std::size_t c = 0; c < classes; ++c) preds[c + 1] = outputs[c];
-    }
-    preds[0] = choose_label({preds, width()}, {row, categories() + numbers}, priors, threshold);
+  void prepare(Scratch& scratch) const override {
+    trees.prepare(scratch);
+    scratch.doubles.resize(features());
+    scratch.floats.resize(groups);
   }
 
-  Booster booster;
+  void score(const double* row, double offset, double* preds, Scratch& scratch) const override {
+    score_rows({row, features(), 1, &offset}, preds, scratch);
+  }
+
+  void score_rows(const RowBlock& rows, double* preds, Scratch& scratch) const override {
+    grow(scratch.doubles, rows.count * features());
+    grow(scratch.floats, rows.count * groups);
+    double* encoded = scratch.doubles.data();
+    float* margins = scratch.floats.data();
+    for (std::size_t i = 0; i < rows.count; ++i) {
+      encode(rows.row(i), encoded + i * features());
+      std::fill_n(margins + i * groups, groups, sums_before_base ? 0.0F : start(rows.offset(i)));
+    }
+    RowBlock block{encoded, features(), rows.count};
+    if (rows.count == 1) {
+      trees.add(encoded, margins, scratch);
+    } else {
+      trees.add_rows(block, margins, groups, scratch);
+    }
+    for (std::size_t i = 0; i < rows.count; ++i) {
+      float* outputs = margins + i * groups;
+      for (std::size_t g = 0; sums_before_base && g < groups; ++g) outputs[g] += start(rows.offset(i));
+      finish(rows.row(i), outputs, preds + i * width());
+    }
+  }
+
+  CompiledTrees trees;
+  std::size_t groups = 1;
   Objective objective = Objective::raw;
   float base = 0;
   bool sums_before_base = false;  // up to version 1.2
@@ -86,43 +96,46 @@ class Xgboost final : public Scorer {
 
  private:
   std::size_t categories() const { return offsets.size() - 1; }
-  std::size_t cells() const { return static_cast<std::size_t>(offsets.back()) + numbers; }
+  std::size_t features() const { return categories() + numbers; }
+  float start(double offset) const { return has_offset ? static_cast<float>(offset) : base; }
 
-  // One-hot cells, the last of each column for missing and unknown levels; then the numbers.
-  void encode(const double* row, float* vector) const {
-    constexpr float nan = std::numeric_limits<float>::quiet_NaN();
-    std::fill_n(vector, offsets.back(), sparse ? nan : 0.0F);
+  template <class T>
+  static void grow(std::vector<T>& room, std::size_t size) {
+    if (room.size() < size) room.resize(size);
+  }
+
+  // What the trees ask about. Categories: the lit cell of the column's block, whose last cell stands for
+  // missing and unknown levels; NaN where none is lit. Numbers: as floats.
+  void encode(const double* row, double* encoded) const {
+    constexpr double nan = std::numeric_limits<double>::quiet_NaN();
     for (std::size_t i = 0; i < categories(); ++i) {
-      std::int64_t last = offsets[i + 1] - 1;
-      if (last < offsets[i]) continue;
+      std::int64_t last = offsets[i + 1] - offsets[i] - 1;
       std::int64_t cell = last;
-      if (!std::isnan(row[i])) {
-        std::int64_t level = std::int64_t{to_int(row[i])} - (all_levels ? 0 : 1);
-        if (level < 0) continue;
-        cell = std::min(offsets[i] + level, last);
-      }
-      vector[cell] = 1.0F;
+      if (!std::isnan(row[i])) cell = std::min(last, std::int64_t{to_int(row[i])} - (all_levels ? 0 : 1));
+      encoded[i] = cell < 0 ? nan : static_cast<double>(cell);
     }
-    float* values = vector + offsets.back();
-    for (std::size_t i = 0; i < numbers; ++i) {
-      values[i] = static_cast<float>(row[categories() + i]);
-      if (sparse && values[i] == 0.0F) values[i] = nan;
+    for (std::size_t i = categories(); i < features(); ++i) {
+      auto value = static_cast<float>(row[i]);
+      encoded[i] = sparse && value == 0.0F ? nan : static_cast<double>(value);
     }
   }
 
-  float margin_of(std::size_t group, const float* vector, float start) const {
-    float sum = sums_before_base ? 0.0F : start;
-    const std::vector<std::uint32_t>& roots = booster.roots[group];
-    for (std::size_t k = 0; k < roots.size(); ++k) {
-      float leaf = booster.leaf_of(roots[k], vector);
-      // Java counts k within the group although the weights are in file order: wrong for several groups, but
-      // its answer.
-      sum += booster.weights.empty() ? leaf : booster.weights[k] * leaf;
+  void finish(const double* row, float* outputs, double* preds) const {
+    transform(outputs);
+    if (classes == 1) {
+      preds[0] = outputs[0];
+      return;
     }
-    return sums_before_base ? sum + start : sum;
+    if (classes == 2) {
+      preds[1] = static_cast<double>(1.0F - outputs[0]);
+      preds[2] = outputs[0];
+    } else {
+      for (std::size_t c = 0; c < classes; ++c) preds[c + 1] = outputs[c];
+    }
+    preds[0] = choose_label({preds, width()}, {row, features()}, priors, threshold);
   }
 
-  void transform(float* outputs, std::size_t groups) const {
+  void transform(float* outputs) const {
     switch (objective) {
       case Objective::logistic: outputs[0] = 1.0F / (1.0F + exp_float(-outputs[0])); break;
       case Objective::exponential: outputs[0] = exp_float(outputs[0]); break;
@@ -169,10 +182,11 @@ std::unique_ptr<Scorer> read_xgboost(const ModelSource& source) {
   std::vector<std::uint8_t> bytes;
   source.read("boosterBytes", bytes);
   std::size_t width = static_cast<std::size_t>(model->offsets.back()) + model->numbers;
-  model->booster = read_booster(bytes, width, info.n_classes > 2 ? info.n_classes : 1);
-  model->objective = parse_objective(model->booster.objective);
-  model->base = base_margin(model->booster, model->objective);
-  const Booster& booster = model->booster;
+  model->groups = info.n_classes > 2 ? info.n_classes : 1;
+  Booster booster = read_booster(bytes, width, model->groups);
+  model->objective = parse_objective(booster.objective);
+  model->base = base_margin(booster, model->objective);
+  model->trees = compile_booster(booster, model->offsets, model->numbers, model->sparse);
   model->sums_before_base =
       booster.major_version < 1 || (booster.major_version == 1 && booster.minor_version <= 2);
   return model;

@@ -44,35 +44,24 @@ void check_name(std::string_view name) {
   if (wrapped.find("/../") != wrapped.npos) fail("climbs out of the archive (..)");
 }
 
+// True when `packed` is one whole deflate stream that fills `out` exactly.
+bool inflate_exactly(Bytes packed, std::span<std::uint8_t> out) {
+  z_stream stream{};
+  if (inflateInit2(&stream, -MAX_WBITS) != Z_OK) throw std::bad_alloc();
+  std::uint8_t spare = 0;  // zlib wants room even where nothing is to come
+  stream.next_in = const_cast<Bytef*>(packed.data());
+  stream.avail_in = static_cast<uInt>(packed.size());
+  stream.next_out = out.empty() ? &spare : out.data();
+  stream.avail_out = out.empty() ? 1 : static_cast<uInt>(out.size());
+  bool whole =
+      inflate(&stream, Z_FINISH) == Z_STREAM_END && stream.total_out == out.size() && stream.avail_in == 0;
+  inflateEnd(&stream);
+  return whole;
+}
+
 }  // namespace
 
-class ZipArchive::Inflater {
- public:
-  Inflater() {
-    if (inflateInit2(&stream_, -MAX_WBITS) != Z_OK) throw std::bad_alloc();
-  }
-  ~Inflater() { inflateEnd(&stream_); }
-  Inflater(const Inflater&) = delete;
-  Inflater& operator=(const Inflater&) = delete;
-
-  // True when `packed` is one whole deflate stream that fills `out` exactly.
-  bool inflate_exactly(Bytes packed, std::span<std::uint8_t> out) {
-    inflateReset(&stream_);
-    std::uint8_t spare = 0;  // zlib wants room even where nothing is to come
-    stream_.next_in = const_cast<Bytef*>(packed.data());
-    stream_.avail_in = static_cast<uInt>(packed.size());
-    stream_.next_out = out.empty() ? &spare : out.data();
-    stream_.avail_out = out.empty() ? 1 : static_cast<uInt>(out.size());
-    return inflate(&stream_, Z_FINISH) == Z_STREAM_END && stream_.total_out == out.size() &&
-           stream_.avail_in == 0;
-  }
-
- private:
-  z_stream stream_{};
-};
-
-ZipArchive::ZipArchive(Bytes bytes, const Limits& limits)
-    : bytes_(bytes), inflater_(std::make_unique<Inflater>()) {
+ZipArchive::ZipArchive(Bytes bytes, const Limits& limits) : bytes_(bytes) {
   std::size_t end = find_end_record(bytes);
   ByteReader reader(bytes.subspan(end), "zip end record");
   reader.skip(4);
@@ -98,8 +87,6 @@ ZipArchive::ZipArchive(Bytes bytes, const Limits& limits)
   if (directory.left() != 0)
     throw FormatError("zip directory holds more than its " + std::to_string(count) + " entries");
 }
-
-ZipArchive::~ZipArchive() = default;
 
 void ZipArchive::add_entry(ByteReader& reader, const Limits& limits) {
   if (reader.little<std::uint32_t>() != kDirectoryMagic) throw FormatError("zip directory is damaged");
@@ -167,14 +154,14 @@ Bytes ZipArchive::packed_bytes(std::string_view name, const Entry& entry) const 
   return reader.take(entry.packed);
 }
 
-void ZipArchive::read(std::string_view name, std::vector<std::uint8_t>& out) {
+void ZipArchive::read(std::string_view name, std::vector<std::uint8_t>& out) const {
   auto found = entries_.find(name);
   if (found == entries_.end()) throw FormatError("zip entry " + std::string(name) + " is missing");
   const Entry& entry = found->second;
   Bytes packed = packed_bytes(name, entry);
   out.resize(entry.unpacked);
   if (entry.deflated) {
-    if (!inflater_->inflate_exactly(packed, out))
+    if (!inflate_exactly(packed, out))
       throw FormatError("zip entry " + std::string(name) + " does not inflate to its stated size");
   } else {
     std::ranges::copy(packed, out.begin());
@@ -184,7 +171,7 @@ void ZipArchive::read(std::string_view name, std::vector<std::uint8_t>& out) {
   }
 }
 
-std::string ZipArchive::read_text(std::string_view name) {
+std::string ZipArchive::read_text(std::string_view name) const {
   std::vector<std::uint8_t> bytes;
   read(name, bytes);
   return {bytes.begin(), bytes.end()};

@@ -1,7 +1,6 @@
 // The zip container, read from its central directory only. Names are keys and never become paths.
 #pragma once
 
-#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -16,14 +15,14 @@ class ZipArchive {
  public:
   // `bytes` must outlive the archive. Throws FormatError, UnsupportedError.
   ZipArchive(Bytes bytes, const Limits& limits);
-  ~ZipArchive();
 
   std::size_t size() const { return entries_.size(); }
   bool contains(std::string_view name) const { return entries_.contains(name); }
 
-  // Inflates one entry into `out` (its capacity is reused) and checks size and CRC.
-  void read(std::string_view name, std::vector<std::uint8_t>& out);
-  std::string read_text(std::string_view name);
+  // Inflates one entry into `out` (its capacity is reused) and checks size and CRC. Safe from several
+  // threads.
+  void read(std::string_view name, std::vector<std::uint8_t>& out) const;
+  std::string read_text(std::string_view name) const;
 
  private:
   struct Entry {
@@ -33,7 +32,6 @@ class ZipArchive {
     std::uint32_t crc;
     bool deflated;
   };
-  class Inflater;
 
   void add_entry(ByteReader& reader, const Limits& limits);
   Bytes packed_bytes(std::string_view name, const Entry& entry) const;
@@ -43,7 +41,6 @@ class ZipArchive {
   std::uint64_t total_packed_ = 0;
   std::uint64_t total_unpacked_ = 0;
   std::unordered_map<std::string_view, Entry> entries_;  // the names lie in `bytes_`
-  std::unique_ptr<Inflater> inflater_;
 };
 
 }  // namespace mojo

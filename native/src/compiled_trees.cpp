@@ -1,0 +1,241 @@
+#include "compiled_trees.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cstdint>
+#include <utility>
+
+#include "question_book.hpp"
+
+namespace mojo {
+namespace {
+
+constexpr std::size_t kMostQuestions = 0xffff;  // of a run of heaps
+// A question costs about a hundredth of a step that compares: with more of them per step, comparing is
+// faster.
+constexpr std::size_t kQuestionsPerStep = 64;
+constexpr std::size_t kFewQuestions = 1024;
+constexpr std::size_t kFewBytes = 64 << 10;
+
+struct Shape {
+  std::size_t trees = 0;
+  std::size_t nodes = 0;
+  std::size_t depth = 0;  // of the deepest tree, in splits
+};
+
+std::size_t depth_of(const Tree& tree) {
+  std::vector<std::uint32_t> depths(tree.size());
+  std::size_t deepest = 0;
+  for (std::uint32_t at = 0; at < tree.size(); ++at) {
+    const Node& node = tree.forest->nodes[tree.root + at];
+    deepest = std::max<std::size_t>(deepest, depths[at]);
+    if (node.kind == Node::leaf) continue;
+    depths[at + 1] = depths[at] + 1;
+    depths[node.right - tree.root] = depths[at] + 1;
+  }
+  return deepest;
+}
+
+Shape measure(const TreesByClass& trees) {
+  Shape shape;
+  for (const std::vector<Tree>& of_class : trees) {
+    for (const Tree& tree : of_class) {
+      ++shape.trees;
+      shape.nodes += tree.size();
+      shape.depth = std::max(shape.depth, depth_of(tree));
+    }
+  }
+  return shape;
+}
+
+// Fills a heap layout: children of place p are 2p and 2p + 1, a leaf stands at the left end below its place.
+template <class Layout, class QuestionOf>
+void append_heap(Layout& layout, std::size_t number, const Tree& tree, QuestionOf question_of) {
+  std::vector<std::uint32_t> places(tree.size());
+  places[0] = 1;
+  for (std::uint32_t at = 0; at < tree.size(); ++at) {
+    const Node& node = tree.forest->nodes[tree.root + at];
+    std::uint32_t place = places[at];
+    if (node.kind == Node::leaf) {
+      int above = layout.depth() - (std::bit_width(place) - 1);
+      layout.set_leaf(number, (place << above) - (1U << layout.depth()), node.value);
+      continue;
+    }
+    layout.set_question(number, place, static_cast<std::uint16_t>(question_of(tree.root + at)));
+    places[at + 1] = 2 * place;
+    places[node.right - tree.root] = 2 * place + 1;
+  }
+}
+
+}  // namespace
+
+// Cuts the trees into runs and lays each out; gives up where the plain trees are better.
+class CompiledTrees::Builder {
+ public:
+  explicit Builder(const TreesByClass& trees) : shape_(measure(trees)) {
+    std::size_t general = shape_.nodes * GeneralTrees::kNodeBytes + kFewBytes;
+    auto depth = static_cast<int>(std::min<std::size_t>(shape_.depth, 1000));
+    if (depth <= HeapTrees::kMostDepth) {
+      heap_ = HeapTrees::tree_bytes(depth) * shape_.trees <= general;
+    } else if (depth <= BlockedTrees::kMostDepth) {
+      blocked_ = BlockedTrees::tree_bytes(depth) * shape_.trees <= general;
+    }
+    for (std::size_t c = 0; c < trees.size(); ++c) {
+      for (const Tree& tree : trees[c]) enter(c, tree);
+    }
+    if (!open_.empty()) close_run();
+  }
+
+  bool gave_up() const {
+    return gave_up_ || questions_ > kQuestionsPerStep * shape_.trees * shape_.depth + kFewQuestions;
+  }
+  std::vector<Run> take() { return std::move(runs_); }
+
+ private:
+  struct Open {
+    std::size_t of_class;
+    Tree tree;
+    std::size_t entries;  // where those of its nodes start
+  };
+
+  void enter(std::size_t of_class, const Tree& tree) {
+    if (gave_up_) return;
+    if ((heap_ || blocked_) && book_.size() + tree.size() / 2 >= kMostQuestions) close_run();
+    open_.push_back({of_class, tree, entries_.size()});
+    for (std::uint32_t at = tree.root; at < tree.end; ++at) {
+      const Node& node = tree.forest->nodes[at];
+      entries_.push_back(node.kind == Node::leaf ? 0 : book_.enter(*tree.forest, node));
+    }
+  }
+
+  void close_run() {
+    // The answers by level must not outgrow the trees they come from.
+    gave_up_ = gave_up_ || book_.level_bytes() > 2 * shape_.nodes * sizeof(Node) + kFewBytes;
+    if (gave_up_) return;
+    std::vector<std::uint32_t> questions;
+    ConditionTable table = book_.close(questions);
+    questions_ += table.size();
+    auto depth = static_cast<int>(shape_.depth);
+    Run run{std::move(table), GeneralTrees(), BitSlices(heap_ || blocked_ ? depth : 0), {}};
+    if (heap_) run.layout = HeapTrees(depth, open_.size());
+    if (blocked_) run.layout = BlockedTrees(depth, open_.size());
+    for (std::size_t number = 0; number < open_.size(); ++number) {
+      const Open& open = open_[number];
+      auto question_of = [&](std::uint32_t node) {
+        return questions[entries_[open.entries + node - open.tree.root]];
+      };
+      if (auto* general = std::get_if<GeneralTrees>(&run.layout)) {
+        general->append(open.tree, question_of);
+      } else {
+        if (auto* heap = std::get_if<HeapTrees>(&run.layout))
+          append_heap(*heap, number, open.tree, question_of);
+        if (auto* blocked = std::get_if<BlockedTrees>(&run.layout))
+          append_heap(*blocked, number, open.tree, question_of);
+        run.slices.append(open.tree, question_of);
+      }
+      if (run.segments.empty() || run.segments.back().of_class != open.of_class)
+        run.segments.push_back({open.of_class, number, number});
+      run.segments.back().last = number + 1;
+    }
+    if (auto* general = std::get_if<GeneralTrees>(&run.layout)) general->shrink();
+    run.slices.shrink();
+    runs_.push_back(std::move(run));
+    book_ = {};
+    open_.clear();
+    entries_.clear();
+  }
+
+  Shape shape_;
+  bool heap_ = false;
+  bool blocked_ = false;
+  bool gave_up_ = false;
+  std::size_t questions_ = 0;
+  QuestionBook book_;
+  std::vector<Open> open_;
+  std::vector<std::uint32_t> entries_;  // by node of the open trees: its entry in the book
+  std::vector<Run> runs_;
+};
+
+CompiledTrees::CompiledTrees(std::vector<Forest> forests, TreesByClass trees) {
+  Builder builder(trees);
+  if (builder.gave_up()) {
+    plain_ = PlainTrees(std::move(forests), std::move(trees));
+  } else {
+    runs_ = builder.take();
+  }
+}
+
+std::size_t CompiledTrees::Run::nbytes() const {
+  std::size_t bytes = table.nbytes() + slices.nbytes() + segments.capacity() * sizeof(Segment);
+  return bytes + std::visit([](const auto& trees) { return trees.nbytes(); }, layout);
+}
+
+std::size_t CompiledTrees::nbytes() const {
+  std::size_t bytes = plain_.nbytes() + runs_.capacity() * sizeof(Run);
+  for (const Run& run : runs_) bytes += run.nbytes();
+  return bytes;
+}
+
+void CompiledTrees::prepare(Scratch& scratch) const {
+  for (const Run& run : runs_) {
+    std::size_t bytes = run.table.size() + ConditionTable::kSlack;
+    if (scratch.bytes.size() < bytes) scratch.bytes.resize(bytes);
+  }
+}
+
+template <class Sum>
+void CompiledTrees::Run::add(const double* row, Sum* sums, Scratch& scratch) const {
+  std::uint8_t* answers = scratch.bytes.data();
+  table.answer(row, answers);
+  std::visit(
+      [&](const auto& trees) {
+        for (const Segment& part : segments) trees.add(answers, part.first, part.last, sums[part.of_class]);
+      },
+      layout);
+}
+
+template <class Sum>
+void CompiledTrees::add(const double* row, Sum* sums, Scratch& scratch) const {
+  for (const Run& run : runs_) run.add(row, sums, scratch);
+  plain_.add(row, sums);
+}
+
+template <class Sum>
+void CompiledTrees::Run::add_pass(BitSlices::Pass& pass, Sum* sums, std::size_t stride) const {
+  std::vector<Sum> column(pass.rows());
+  for (const Segment& part : segments) {
+    for (std::size_t r = 0; r < column.size(); ++r) column[r] = sums[r * stride + part.of_class];
+    for (std::size_t tree = part.first; tree < part.last; ++tree) {
+      const std::uint16_t* numbers = pass.follow(tree);
+      if (auto* heap = std::get_if<HeapTrees>(&layout))
+        heap->add_leaves(tree, numbers, column.size(), column.data());
+      if (auto* blocked = std::get_if<BlockedTrees>(&layout))
+        blocked->add_leaves(tree, numbers, column.size(), column.data());
+    }
+    for (std::size_t r = 0; r < column.size(); ++r) sums[r * stride + part.of_class] = column[r];
+  }
+}
+
+template <class Sum>
+void CompiledTrees::add_rows(const RowBlock& rows, Sum* sums, std::size_t stride, Scratch& scratch) const {
+  for (const Run& run : runs_) {
+    std::size_t done = 0;
+    if (!std::holds_alternative<GeneralTrees>(run.layout)) {
+      while (rows.count - done >= BitSlices::kLeastRows) {
+        BitSlices::Pass pass(run.slices, run.table, rows.row(done), rows.width, rows.count - done,
+                             scratch.words);
+        run.add_pass(pass, sums + done * stride, stride);
+        done += pass.rows();
+      }
+    }
+    for (; done < rows.count; ++done) run.add(rows.row(done), sums + done * stride, scratch);
+  }
+  for (std::size_t i = 0; i < rows.count; ++i) plain_.add(rows.row(i), sums + i * stride);
+}
+
+template void CompiledTrees::add(const double*, float*, Scratch&) const;
+template void CompiledTrees::add(const double*, double*, Scratch&) const;
+template void CompiledTrees::add_rows(const RowBlock&, float*, std::size_t, Scratch&) const;
+template void CompiledTrees::add_rows(const RowBlock&, double*, std::size_t, Scratch&) const;
+
+}  // namespace mojo

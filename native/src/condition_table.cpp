@@ -1,0 +1,95 @@
+#include "condition_table.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "java_numbers.hpp"
+
+namespace mojo {
+namespace {
+
+using Floats = float __attribute__((vector_size(16)));
+using Masks = std::int32_t __attribute__((vector_size(16)));
+
+// The largest float that is not above `value`: for a float t, value >= t is the same as it >= t.
+float round_down(double value) {
+  auto nearest = static_cast<float>(value);
+  return static_cast<double>(nearest) > value ? std::nextafter(nearest, -INFINITY) : nearest;
+}
+
+}  // namespace
+
+std::uint32_t ConditionTable::LevelRun::state_of(double value) const {
+  if (std::isnan(value)) return levels;
+  std::int32_t level = to_int(value);
+  return level < 0 || static_cast<std::uint32_t>(level) >= levels ? levels
+                                                                  : static_cast<std::uint32_t>(level);
+}
+
+std::size_t ConditionTable::nbytes() const {
+  return levels_.capacity() * sizeof(LevelRun) + numbers_.capacity() * sizeof(NumberRun) +
+         thresholds_.capacity() * sizeof(float) + row_bits_.capacity() + sets_.capacity() * sizeof(Word);
+}
+
+void ConditionTable::answer(const double* row, std::uint8_t* answers) const {
+  // In the order of the questions: what a run writes behind its end, the next one writes again.
+  answers[0] = 0;
+  auto widen = choose_kernels().widen;
+  for (const LevelRun& run : levels_) {
+    std::size_t state = run.state_of(row[run.column]);
+    widen(row_bits_.data() + run.rows + state * run.row_words * 4, run.row_words, answers + run.first);
+  }
+  for (const NumberRun& run : numbers_) answer_numbers(run, row[run.column], answers + run.first);
+}
+
+// How many of the run's questions are answered with yes: they are its first ones.
+std::size_t ConditionTable::rank(const NumberRun& run, double value) const {
+  if (run.is_missing(value)) return run.missing ? run.count : 0;
+  float rounded = round_down(value);
+  const float* thresholds = thresholds_.data() + run.thresholds;
+  std::size_t below = 0;
+  if (run.is_short()) {
+    for (std::uint32_t i = 0; i < padded(run.count); ++i) below += thresholds[i] <= rounded ? 1 : 0;
+    return below;
+  }
+  for (std::size_t left = run.count; left > 0;) {
+    std::size_t half = (left + 1) / 2;
+    below += thresholds[below + half - 1] <= rounded ? half : 0;
+    left -= half;
+  }
+  return below;
+}
+
+void ConditionTable::answer_numbers(const NumberRun& run, double value, std::uint8_t* answers) const {
+  if (!run.is_short()) {
+    std::size_t yes = rank(run, value);
+    std::memset(answers, 1, yes);
+    std::memset(answers + yes, 0, run.count - yes);
+    return;
+  }
+  bool missing = run.is_missing(value);
+  Floats rounded = Floats{} + (missing ? std::numeric_limits<float>::quiet_NaN() : round_down(value));
+  Masks always = Masks{} + (missing && run.missing ? 0x01010101 : 0);
+  const float* thresholds = thresholds_.data() + run.thresholds;
+  for (std::uint32_t i = 0; i < run.count; i += 16) {
+    Floats t[4];
+    std::memcpy(t, thresholds + i, sizeof t);
+    Masks bytes = ((rounded >= t[0]) & 0x00000001) | ((rounded >= t[1]) & 0x00000100) |
+                  ((rounded >= t[2]) & 0x00010000) | ((rounded >= t[3]) & 0x01000000) | always;
+    std::memcpy(answers + i, &bytes, sizeof bytes);
+  }
+}
+
+void ConditionTable::append_thresholds(NumberRun& run, std::span<const float> ascending) {
+  run.thresholds = static_cast<std::uint32_t>(thresholds_.size());
+  run.count = static_cast<std::uint32_t>(ascending.size());
+  thresholds_.resize(run.thresholds + padded(run.count), std::numeric_limits<float>::quiet_NaN());
+  for (std::uint32_t i = 0; i < run.count; ++i) {
+    std::uint32_t place = run.is_short() ? i / 16 * 16 + i % 4 * 4 + i % 16 / 4 : i;
+    thresholds_[run.thresholds + place] = ascending[i];
+  }
+}
+
+}  // namespace mojo

@@ -1,0 +1,50 @@
+#include <cstdlib>
+#include <cstring>
+
+#include "slice_kernels.hpp"
+
+namespace mojo {
+namespace {
+
+void widen(const std::uint8_t* bits, std::size_t words, std::uint8_t* out) {
+  for (std::size_t i = 0; i < 4 * words; ++i) {
+    // Copies of the byte, shifted so that each keeps one bit in its lowest place.
+    std::uint64_t low = (bits[i] & 0x7fU) * 0x0002040810204081U & 0x0001010101010101U;
+    std::uint64_t eight = low | std::uint64_t{bits[i]} >> 7 << 56;
+    std::memcpy(out + 8 * i, &eight, sizeof eight);
+  }
+}
+
+template <int Words>
+void answer_levels(const Word* tables, const std::uint16_t* positions, std::size_t groups, const Word* sets,
+                   std::size_t set_words, std::size_t questions, Word* out) {
+  answer_levels_body<Words>(tables, positions, groups, sets, set_words, questions, out);
+}
+
+template <int Words>
+void follow(const SliceSplit* splits, const std::uint16_t* level_sizes, int depth, const Word* answers,
+            Word* masks, Word* planes) {
+  follow_body<Words>(splits, level_sizes, depth, answers, masks, planes);
+}
+
+template <int Words>
+void number_rows(const Word* planes, int depth, std::uint16_t* numbers) {
+  number_rows_body<Words>(planes, depth, numbers);
+}
+
+}  // namespace
+
+const Kernels kPlainKernels = {widen,
+                               {4, answer_levels<4>, follow<4>, number_rows<4>},
+                               {8, answer_levels<8>, follow<8>, number_rows<8>}};
+
+const Kernels& choose_kernels() {
+  static const Kernels& chosen = [&]() -> const Kernels& {
+    const char* wanted = std::getenv("MOJO_SCORER_ISA");
+    const Kernels* x86 = wanted && std::strcmp(wanted, "scalar") == 0 ? nullptr : find_x86_kernels();
+    return x86 ? *x86 : kPlainKernels;
+  }();
+  return chosen;
+}
+
+}  // namespace mojo

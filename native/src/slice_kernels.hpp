@@ -1,0 +1,86 @@
+// Bodies of the slice kernels in portable vectors. Only for kernels_plain.cpp and kernels_x86.cpp: each
+// compiles them for its own instructions, so nothing here may become a shared function.
+#pragma once
+
+#include <cstring>
+
+#include "kernels.hpp"
+
+#define MOJO_INLINE static inline __attribute__((always_inline))
+
+namespace mojo {
+
+using WordVector = Word __attribute__((vector_size(32)));
+using RowVector = std::uint16_t __attribute__((vector_size(32)));
+
+MOJO_INLINE void load_vector(WordVector& to, const Word* from) { std::memcpy(&to, from, sizeof to); }
+MOJO_INLINE void store_vector(Word* to, const WordVector& from) { std::memcpy(to, &from, sizeof from); }
+
+template <int Words>
+MOJO_INLINE void answer_levels_body(const Word* tables, const std::uint16_t* positions, std::size_t groups,
+                                    const Word* sets, std::size_t set_words, std::size_t questions,
+                                    Word* out) {
+  constexpr int n = Words / 4;
+  for (std::size_t q = 0; q < questions; ++q, sets += set_words, out += Words) {
+    WordVector any[n] = {};
+    for (std::size_t g = 0; g < groups; ++g) {
+      unsigned position = positions[g];
+      Word four = sets[position >> 4] >> ((position & 15) * 4) & 15;
+      const Word* entry = tables + (16 * g + four) * Words;
+      for (int v = 0; v < n; ++v) {
+        WordVector part;
+        load_vector(part, entry + 4 * v);
+        any[v] |= part;
+      }
+    }
+    for (int v = 0; v < n; ++v) store_vector(out + 4 * v, any[v]);
+  }
+}
+
+template <int Words>
+MOJO_INLINE void follow_body(const SliceSplit* splits, const std::uint16_t* level_sizes, int depth,
+                             const Word* answers, Word* masks, Word* planes) {
+  constexpr int n = Words / 4;
+  for (int i = 0; i < Words; ++i) masks[i] = ~Word{0};
+  const Word* from = masks;
+  Word* to = masks + Words;
+  for (int level = 0; level < depth; ++level) {
+    WordVector gone_right[n] = {};
+    for (int i = 0; i < level_sizes[level]; ++i, ++splits, from += Words) {
+      const Word* answer = answers + std::size_t{splits->question} * Words;
+      WordVector right[n];
+      for (int v = 0; v < n; ++v) {
+        WordVector here, yes;
+        load_vector(here, from + 4 * v);
+        load_vector(yes, answer + 4 * v);
+        right[v] = here & yes;
+        gone_right[v] |= right[v];
+        // Written before it is known whether the left child is a split; what follows writes over it if not.
+        store_vector(to + 4 * v, here & ~yes);
+      }
+      to += splits->left_splits ? Words : 0;
+      for (int v = 0; v < n; ++v) store_vector(to + 4 * v, right[v]);
+      to += splits->right_splits ? Words : 0;
+    }
+    for (int v = 0; v < n; ++v) store_vector(planes + 4 * v, gone_right[v]);
+    planes += Words;
+  }
+}
+
+template <int Words>
+MOJO_INLINE void number_rows_body(const Word* planes, int depth, std::uint16_t* numbers) {
+  const RowVector bit = {1,      1 << 1, 1 << 2,  1 << 3,  1 << 4,  1 << 5,  1 << 6,  1 << 7,
+                         1 << 8, 1 << 9, 1 << 10, 1 << 11, 1 << 12, 1 << 13, 1 << 14, 1 << 15};
+  for (int at = 0; at < 4 * Words; ++at) {
+    RowVector number = {};
+    for (int level = 0; level < depth; ++level) {
+      std::uint16_t rows;
+      std::memcpy(&rows, reinterpret_cast<const char*>(planes + level * Words) + 2 * at, sizeof rows);
+      RowVector set = (RowVector)(((RowVector{} + rows) & bit) == bit);  // all ones where the bit is set
+      number = number + number - set;
+    }
+    std::memcpy(numbers + 16 * at, &number, sizeof number);
+  }
+}
+
+}  // namespace mojo
