@@ -81,7 +81,7 @@ def train(home: Path, paths: dict[str, Path]) -> None:
         table = Path(scratch) / "flights.csv"
         late = ({**row, "late": str(float(row["arr_delay"]) > LATE_MINUTES)} for row in flights())
         write_rows(table, late, [*FEATURES, "late"])
-        types = {name: "enum" for name in [*CATEGORICAL, "late"]}
+        types = dict.fromkeys([*CATEGORICAL, "late"], "enum")
         frame = h2o.import_file(str(table), header=1, col_types=types)
         for name, path in paths.items():
             algorithm, _, size = name.partition("_")

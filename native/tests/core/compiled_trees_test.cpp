@@ -57,7 +57,8 @@ class RandomForest {
     node.kind = Node::level_set;
     auto first = static_cast<std::int32_t>(chance(50) ? 0 : below(70));
     auto count = static_cast<std::int32_t>(1 + below(chance(10) ? 1600 : 40));
-    std::int64_t inside = std::max<std::int64_t>(0, std::min<std::int64_t>(count, kLevels[node.column] - first));
+    std::int64_t inside =
+        std::max<std::int64_t>(0, std::min<std::int64_t>(count, kLevels[node.column] - first));
     node.set = static_cast<std::uint32_t>(forest.sets.size());
     forest.sets.push_back({forest.bits.size() * 8, first, static_cast<std::int32_t>(inside)});
     for (std::int64_t i = 0; i < (inside + 7) / 8; ++i)
@@ -137,7 +138,8 @@ bool check(const Case& with, unsigned seed) {
     for (std::size_t c = 0; c < with.classes; ++c) {
       Sum& sum = wanted[r * with.classes + c];
       for (const Tree& tree : trees[c])
-        sum += static_cast<Sum>(plain[tree.forest == &forests[0] ? 0 : 1].leaf_of(tree.root, &rows[r * kColumns]));
+        sum += static_cast<Sum>(
+            plain[tree.forest == &forests[0] ? 0 : 1].leaf_of(tree.root, &rows[r * kColumns]));
     }
   }
 
@@ -145,7 +147,8 @@ bool check(const Case& with, unsigned seed) {
   Scratch scratch;
   compiled.prepare(scratch);
   std::vector<Sum> got(wanted.size(), Sum(-0.0));
-  for (std::size_t r = 0; r < most_rows; ++r) compiled.add(&rows[r * kColumns], &got[r * with.classes], scratch);
+  for (std::size_t r = 0; r < most_rows; ++r)
+    compiled.add(&rows[r * kColumns], &got[r * with.classes], scratch);
   if (!same_bits(wanted, got)) {
     std::fprintf(stderr, "%s, seed %u: a row alone differs\n", with.name.c_str(), seed);
     return false;
@@ -158,7 +161,8 @@ bool check(const Case& with, unsigned seed) {
       return false;
     }
   }
-  std::printf("%-28s %s %9zu bytes\n", with.name.c_str(), sizeof(Sum) == 4 ? "float " : "double", compiled.nbytes());
+  std::printf("%-28s %s %9zu bytes\n", with.name.c_str(), sizeof(Sum) == 4 ? "float " : "double",
+              compiled.nbytes());
   return true;
 }
 

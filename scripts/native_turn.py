@@ -1,0 +1,67 @@
+"""One turn of benchmark_scorer.py in a process of its own: `native_turn.py MOJO ROWS SECONDS` prints JSON.
+
+With 0 seconds it loads, scores the rows once as dicts and prints the scores: a cold start.
+"""
+
+import csv
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import mojo_scorer
+
+MISSING = {"", "NA"}
+STRIDE = 100  # rows of one call that are still scored one after the other
+
+
+def best_us(call: Callable[[], object], seconds: float, rows: int) -> float:
+    best, end = float("inf"), time.perf_counter() + seconds
+    while (start := time.perf_counter()) < end:
+        call()
+        best = min(best, time.perf_counter() - start)
+    return best / rows * 1e6
+
+
+def read_records(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return [
+            {name: cell for name, cell in row.items() if cell not in MISSING} for row in csv.DictReader(file)
+        ]
+
+
+def resident_peak_mb() -> float:
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
+
+
+def main() -> None:
+    mojo, path, seconds = Path(sys.argv[1]), Path(sys.argv[2]), float(sys.argv[3])
+    start = time.perf_counter()
+    model = mojo_scorer.load(mojo)
+    load_ms = (time.perf_counter() - start) * 1e3
+    records = read_records(path)
+    if seconds == 0:
+        print(json.dumps({"scores": model.score(model.matrix(records)).tolist()}))
+        return
+    matrix = model.matrix(records)
+    count = len(records)
+    singles = [matrix[i : i + 1] for i in range(count)]
+    strides = [matrix[i : i + STRIDE] for i in range(0, count, STRIDE)]
+    thousand = matrix[:1000]
+    report = {
+        "load_ms": load_ms,
+        "native": best_us(lambda: [model.score(rows) for rows in strides], seconds, count),
+        "batch": best_us(lambda: model.score(matrix), seconds, count),
+        "batch_1000": best_us(lambda: model.score(thousand), seconds, len(thousand)),
+        "rss_mb": resident_peak_mb(),
+        "native_array": best_us(lambda: [model.score(row) for row in singles], seconds, count),
+        "native_dict": best_us(lambda: [model.predict([record]) for record in records], seconds, count),
+        "nbytes": model.nbytes,
+    }
+    print(json.dumps(report))
+
+
+if __name__ == "__main__":
+    main()
