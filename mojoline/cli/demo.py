@@ -6,20 +6,18 @@ later rows into the API and see which features drifted.
 
 import time
 from pathlib import Path
-from typing import Any
 
-import httpx
 import orjson
 import psutil
 from rich.console import Console
 
+from mojoline.cli.demo_api import SWAP_TIMEOUT, DemoApi, DemoError
 from mojoline.cli.demo_plan import DemoPlan, Window, read_demo
 from mojoline.cli.demo_replay import known_features, replay_rows
 from mojoline.cli.demo_report import DemoReport, LeaderboardRow, SwapFigures, print_summary
 from mojoline.cli.demo_screen import DemoScreen
 from mojoline.cli.demo_traffic import Traffic, find_errors, p99_ms
 from mojoline.cli.demo_training import Metadata, TrainingRun, run_config
-from mojoline.errors import MojolineError
 from mojoline.features.fetch import fetch_rows
 from mojoline.features.source_table import load_source
 from mojoline.model_spec import ModelSpec, load_spec
@@ -32,12 +30,7 @@ from mojoline.stack.local_stack import StackState, down, status, up
 RATE = 200  # requests a second
 LEAST_REQUESTS = 2_000
 CALM_SECONDS = 3.0  # of traffic after each swap
-SWAP_TIMEOUT = 60.0
 ROWS_OF_TRAFFIC = 300
-
-
-class DemoError(MojolineError):
-    """The demo ran to a point where what it shows is not true."""
 
 
 def run_demo(settings: Settings, *, small: bool, exit_when_done: bool, report: Path | None) -> None:
@@ -80,13 +73,14 @@ class Demo:
 
     def run(self) -> None:
         """All stages, in order, then the summary."""
-        started = time.monotonic()
+        started, self._started = time.monotonic(), time.time()
         with self.screen.running():
             with self.screen.stage("stack") as line:
                 self.stack: StackState = up(
                     self.settings, progress=lambda name, text: line.show(f"{name} {text}")
                 )
                 line.show("Postgres, Redis, Dagster and the prediction API are up")
+            self.api = DemoApi(self.stack, self.spec.name)
             with DagsterClient(self.stack.dagster_url) as self.dagster:
                 first = self.train_first()
                 second = self.swap_under_load(first)
@@ -114,8 +108,13 @@ class Demo:
         self.report.mojo_bytes = int(seen["package"]["artifact_bytes"])
         self.report.parity_max_abs_diff = manifest.parity.max_abs_diff
         with self.screen.stage("serve") as line:
-            seconds = self._await_served(version)
-            line.show(f"{version} answers, {seconds:.1f} s after its promotion")
+            self.api.await_served(version)
+            moved = self._alias_moved()
+            early = moved < self._started
+            since = (
+                "promoted by an earlier run" if early else f"{time.time() - moved:.1f} s after its promotion"
+            )
+            line.show(f"{version} answers, {since}")
         return version
 
     def swap_under_load(self, first: str) -> str:
@@ -141,7 +140,7 @@ class Demo:
                 line.show(f"{first} to {second} in {max(arrived - moved, 0):.2f} s under {RATE} requests/s")
             with self.screen.stage("roll back") as line:
                 asked = time.time()
-                self._roll_back()
+                self.api.roll_back("the demo shows a rollback")
                 back = traffic.wait_for_version(first, asked, SWAP_TIMEOUT)
                 if back is None:
                     raise DemoError(f"no answer named {first} within {SWAP_TIMEOUT:.0f} s of the rollback")
@@ -177,7 +176,7 @@ class Demo:
             count = replay_rows(
                 self.stack.api_url, self.spec, stored, lambda n: line.show(f"{n:,} rows scored")
             )
-            self._await_reservoir()
+            self.api.await_reservoir()
             line.show(f"{count:,} rows from {window.since} to {window.until} scored by {version}")
         with self.screen.stage("drift") as line:
             job = f"{self.spec.name}_drift_report"
@@ -213,40 +212,9 @@ class Demo:
         found = fetch_rows(self.stack.database_url, self.spec, since=None, until=window.end, limit=limit)
         return [known_features(self.spec, row) for row in found]
 
-    def _await_served(self, version: str) -> float:
-        """Wait until the API serves `version`: seconds since its alias moved."""
-        deadline = time.monotonic() + SWAP_TIMEOUT
-        while time.monotonic() < deadline:
-            try:
-                body = httpx.get(f"{self.stack.api_url}/v2/models/{self.spec.name}", trust_env=False).json()
-            except (httpx.HTTPError, ValueError):
-                body = {}
-            if version in body.get("versions", []):
-                return max(time.time() - self._alias_moved(), 0.0)
-            time.sleep(0.1)
-        raise DemoError(f"{self.stack.api_url} does not serve {version} within {SWAP_TIMEOUT:.0f} s")
-
     def _alias_moved(self) -> float:
         moved = self.registry.aliases(self.spec.name).updated_at
         return time.time() if moved is None else moved.timestamp()
-
-    def _roll_back(self) -> None:
-        reason = {"reason": "the demo shows a rollback"}
-        self._ask_admin("POST", f"/admin/models/{self.spec.name}/rollback", reason)
-
-    def _await_reservoir(self) -> None:
-        """Wait until the server has written the samples it holds."""
-        deadline = time.monotonic() + SWAP_TIMEOUT
-        while self._ask_admin("GET", "/admin/status")["reservoir"]["pending"] and time.monotonic() < deadline:
-            time.sleep(0.1)
-
-    def _ask_admin(self, method: str, path: str, body: dict[str, str] | None = None) -> dict[str, Any]:
-        token = {"Authorization": f"Bearer {self.stack.admin_token}"}
-        with httpx.Client(base_url=self.stack.admin_url, timeout=SWAP_TIMEOUT, trust_env=False) as client:
-            response = client.request(method, path, json=body, headers=token)
-        if response.is_error:
-            raise DemoError(f"{method} {path} was refused: {response.status_code} {response.text}")
-        return dict(response.json())
 
     def _expected(self, version: str, rows: list[dict[str, object]]) -> list[float]:
         """The positive class's probability of every row as `version` of the registry gives it."""
