@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field
 
 from mojoline.registry.errors import ConflictError, NotFoundError
+from mojoline.registry.experiment import Experiment
 from mojoline.registry.manifest import VERSION_PATTERN
 
 ALIASES = "aliases.json"
@@ -33,7 +34,7 @@ class Aliases(BaseModel):
 
     generation: int = Field(default=0, ge=0)
     aliases: dict[AliasName, AliasEntry] = Field(default_factory=dict)
-    experiment: dict[str, JsonValue] | None = None
+    experiment: Experiment | None = None
     updated_by: str | None = None
     updated_at: datetime | None = None
     reason: str | None = None
@@ -109,6 +110,14 @@ def with_rollback(name: str, current: Aliases, change: Change) -> Aliases:
         )
     moved = {**current.aliases, "champion": current.previous, "previous": current.champion}
     return _changed(current, moved, change)
+
+
+def with_experiment(current: Aliases, experiment: Experiment | None, change: Change) -> Aliases:
+    """`experiment` splits the requests from now on; None: the champion answers them all."""
+    wanted = None if experiment is None else experiment.allotted(current.experiment)
+    if wanted == current.experiment:
+        return current
+    return _changed(current, current.aliases, change).model_copy(update={"experiment": wanted})
 
 
 def _changed(current: Aliases, moved: Mapping[AliasName, AliasEntry], change: Change) -> Aliases:

@@ -3,11 +3,13 @@
 Its layout is `<root>/models/<name>/versions/<version>/` (immutable) and `<root>/models/<name>/aliases.json`.
 """
 
+import hashlib
 from pathlib import Path
+from typing import cast, get_args
 
 from pydantic import ValidationError
 
-from mojoline.registry.aliases import ALIASES, Aliases
+from mojoline.registry.aliases import ALIASES, AliasEntry, Aliases, AliasName
 from mojoline.registry.durable_files import explained
 from mojoline.registry.errors import CorruptVersionError, NotFoundError, RegistryError
 from mojoline.registry.integrity import read_manifest, verify_directory
@@ -119,6 +121,24 @@ class FilesystemReader:
             raise RegistryError(
                 f"{path} is not what this program wrote ({error.errors()[0]['msg']}): restore it"
             ) from error
+
+    def entry_of(self, name: str, aliases: Aliases, model: str) -> AliasEntry:
+        """What a variant's `model` stands for: an alias as `aliases` has it, or a published version.
+
+        Raises:
+            NotFoundError: the alias is not set, or there is no such version.
+            CorruptVersionError: the version has no readable manifest.
+        """
+        if model in get_args(AliasName):
+            entry = aliases.aliases.get(cast("AliasName", model))
+            if entry is None:
+                raise NotFoundError(f"{name} has no {model}: promote one of its versions, or name a version")
+            return entry
+        path = self.directory(name, model) / MANIFEST
+        try:
+            return AliasEntry(version=model, manifest_sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+        except OSError as error:
+            raise CorruptVersionError(f"{path} cannot be read: {error.strerror}; publish again") from error
 
     def home(self, name: str) -> Path:
         """The directory of a model, whether it exists or not."""

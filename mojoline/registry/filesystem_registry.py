@@ -4,7 +4,6 @@ A version is copied into a hidden directory, its manifest is written last, and o
 reader sees a whole version or none. Publishers of one model take turns, and so do those who move its aliases.
 """
 
-import hashlib
 import re
 import shutil
 import uuid
@@ -21,6 +20,7 @@ from mojoline.registry.aliases import (
     require_generation,
     with_challenger,
     with_champion,
+    with_experiment,
     with_rollback,
 )
 from mojoline.registry.draft import copy_entry, list_draft
@@ -33,6 +33,7 @@ from mojoline.registry.durable_files import (
     write_new_file,
 )
 from mojoline.registry.errors import CorruptVersionError, NotFoundError, RegistryError
+from mojoline.registry.experiment import Experiment
 from mojoline.registry.filesystem_reader import FilesystemReader
 from mojoline.registry.manifest import (
     MANIFEST,
@@ -138,6 +139,26 @@ class FilesystemRegistry(FilesystemReader):
             name, expected_generation, lambda current: with_challenger(current, entry, change)
         )
 
+    def set_experiment(
+        self, name: str, experiment: Experiment | None, *, expected_generation: int, by: str, reason: str
+    ) -> Aliases:
+        """Split the requests by `experiment`, or give them all to the champion again (None).
+
+        Raises:
+            ConflictError: the aliases changed since; nothing was written.
+            NotFoundError: a variant names an alias that is not set, or a version that is not published.
+            CorruptVersionError: a version that a variant names is damaged.
+        """
+        change = Change(by=by, at=self._clock(), reason=reason)
+
+        def follow(current: Aliases) -> Aliases:
+            for variant in () if experiment is None else experiment.variants:
+                entry = self.entry_of(name, current, variant.model)
+                self.verify(name, entry.version, entry.manifest_sha256)
+            return with_experiment(current, experiment, change)
+
+        return self._update(name, expected_generation, follow)
+
     def rollback(self, name: str, *, by: str, reason: str) -> Aliases:
         """Let champion and previous change places, whatever the generation is.
 
@@ -172,9 +193,9 @@ class FilesystemRegistry(FilesystemReader):
             return moved
 
     def _entry(self, name: str, version: str) -> AliasEntry:
-        digest = _sha256(self.directory(name, version) / MANIFEST)
-        self.verify(name, version, digest)
-        return AliasEntry(version=version, manifest_sha256=digest)
+        entry = self.entry_of(name, Aliases(), version)
+        self.verify(name, version, entry.manifest_sha256)
+        return entry
 
     def _published(self, name: str, files: list[FileEntry]) -> Manifest | None:
         """The version that holds exactly these files, undamaged."""
@@ -218,10 +239,3 @@ class FilesystemRegistry(FilesystemReader):
             except CorruptVersionError:
                 continue
         return len(known)
-
-
-def _sha256(path: Path) -> str:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise CorruptVersionError(f"{path} cannot be read: {error.strerror}; publish again") from error

@@ -12,6 +12,7 @@ from threading import Barrier
 import pytest
 
 from mojoline.registry.errors import ConflictError, NotFoundError, RegistryError
+from mojoline.registry.experiment import Experiment
 from mojoline.registry.filesystem_registry import FilesystemRegistry, open_registry
 from mojoline.registry.manifest import VERSION_PATTERN, FileEntry, content_digest
 from tests.data.tiny_versions import tiny_draft, tiny_facts
@@ -152,6 +153,47 @@ def test_challenger(registry, tmp_path):
     assert registry.set_challenger("tiny", None, expected_generation=2, **WHO).challenger is None
     with pytest.raises(ConflictError):
         registry.set_challenger("tiny", second.version, expected_generation=2, **WHO)
+
+
+def split(**weights):
+    variants = [{"name": name, "model": name, "weight": weight} for name, weight in weights.items()]
+    return Experiment.model_validate({"id": "e1", "variants": variants})
+
+
+def test_an_experiment_is_kept_with_its_ranges_and_outlives_a_promotion(registry, tmp_path):
+    first, second = (publish(registry, tmp_path, which).version for which in ("first", "second"))
+    generation = promote(registry, first).generation
+    with pytest.raises(NotFoundError, match="no challenger: promote one of its versions, or name a version"):
+        registry.set_experiment(
+            "tiny", split(champion=9000, challenger=1000), expected_generation=generation, **WHO
+        )
+    generation = registry.set_challenger("tiny", second, expected_generation=generation, **WHO).generation
+    wanted = split(champion=9000, challenger=1000)
+    aliases = registry.set_experiment("tiny", wanted, expected_generation=generation, **WHO)
+    assert aliases.generation == generation + 1
+    assert registry.aliases("tiny").experiment == wanted.allotted(None)
+    with pytest.raises(ConflictError):
+        registry.set_experiment("tiny", None, expected_generation=generation, **WHO)
+    grown = registry.set_experiment(
+        "tiny", split(champion=5000, challenger=5000), expected_generation=generation + 1, **WHO
+    ).experiment
+    assert grown.ranges["champion"] == ((0, 5000),)
+    promoted = promote(registry, second)
+    assert promoted.experiment == grown
+    ended = registry.set_experiment("tiny", None, expected_generation=promoted.generation, **WHO)
+    assert ended.experiment is None
+
+
+def test_an_experiment_on_a_damaged_version_is_refused(registry, tmp_path):
+    first, second = (publish(registry, tmp_path, which).version for which in ("first", "second"))
+    generation = promote(registry, first).generation
+    (registry.directory("tiny", second) / "mojo.zip").write_bytes(b"no longer")
+    wanted = Experiment.model_validate(
+        {"id": "e1", "variants": [{"name": "a", "model": second, "weight": 10_000}]}
+    )
+    with pytest.raises(RegistryError, match=r"mojo\.zip"):
+        registry.set_experiment("tiny", wanted, expected_generation=generation, **WHO)
+    assert registry.aliases("tiny").generation == generation
 
 
 def test_uris(registry, tmp_path):

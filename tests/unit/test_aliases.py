@@ -14,8 +14,10 @@ from mojoline.registry.aliases import (
     with_rollback,
 )
 from mojoline.registry.errors import ConflictError, NotFoundError
+from mojoline.registry.experiment import Experiment, Variant
 from mojoline.registry.model_uri import ModelUri, parse_model_uri, require_name
 
+EXPERIMENT = Experiment(id="x", variants=(Variant(name="a", model="champion", weight=10_000),)).allotted(None)
 CHANGE = Change(by="test", at=datetime(2026, 1, 1, tzinfo=UTC), reason="because")
 A, B, C = (AliasEntry(version=f"20260101T00000{n}Z-{n:012d}", manifest_sha256=str(n) * 64) for n in range(3))
 
@@ -65,7 +67,7 @@ def test_a_stale_generation_says_who_was_faster():
 
 @given(st.lists(st.tuples(st.sampled_from("pcr"), st.sampled_from([A, B, C])), max_size=12))
 def test_whatever_happens_champion_is_never_previous_and_the_experiment_stays(steps):
-    aliases = Aliases(experiment={"id": "x"})
+    aliases = Aliases(experiment=EXPERIMENT)
     for step, entry in steps:
         before = aliases
         try:
@@ -79,7 +81,7 @@ def test_whatever_happens_champion_is_never_previous_and_the_experiment_stays(st
             continue
         assert aliases.generation - before.generation == (aliases != before)
     assert aliases.champion is None or aliases.champion != aliases.previous
-    assert aliases.experiment == {"id": "x"}
+    assert aliases.experiment == EXPERIMENT
     assert Aliases.model_validate_json(aliases.model_dump_json()) == aliases
 
 
