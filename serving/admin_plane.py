@@ -3,19 +3,27 @@
 import asyncio
 import hmac
 import logging
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 from fastapi import APIRouter, Request
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from mojoline.registry.aliases import Aliases
 from mojoline.registry.errors import ConflictError, CorruptVersionError, NotFoundError, RegistryError
+from mojoline.registry.experiment import Experiment
 from serving.context import ServingContext
 from serving.errors import ApiError, bad_request, unavailable
 from serving.request_reading import read_body
 from serving.responses import error_response, json_response
 from serving.row_batch import parse_json, require_keys, show
+
+BY = "admin API"
+
+T = TypeVar("T")
 
 _log = logging.getLogger("mojoline.serving")
 
@@ -51,9 +59,14 @@ class AdminPlane:
         self._context = context
         self.router = APIRouter()
         self.router.add_api_route("/admin/status", self.status, methods=["GET"], response_model=None)
-        for action, endpoint in (("sync", self.sync), ("rollback", self.roll_back)):
+        for method, action, endpoint in (
+            ("POST", "sync", self.sync),
+            ("POST", "rollback", self.roll_back),
+            ("GET", "experiment", self.experiment),
+            ("PUT", "experiment", self.set_experiment),
+        ):
             path = f"/admin/models/{{model}}/{action}"
-            self.router.add_api_route(path, endpoint, methods=["POST"], response_model=None)
+            self.router.add_api_route(path, endpoint, methods=[method], response_model=None)
 
     async def status(self) -> Response:
         """What every model serves, and why a newer version does not."""
@@ -94,21 +107,75 @@ class AdminPlane:
         if not isinstance(reason, str):
             raise bad_request(f"reason is {show(reason)}; text is needed")
         slot = await self._context.catalog.find(request.path_params["model"])
-        loop = asyncio.get_running_loop()
-        try:
-            aliases = await loop.run_in_executor(
-                None, lambda: self._context.registry.rollback(slot.name, by="admin API", reason=reason)
-            )
-        except (NotFoundError, ConflictError, CorruptVersionError) as error:
-            raise ApiError(409, str(error)) from error
-        except RegistryError as error:
-            raise unavailable(str(error), 5) from error
+        registry = self._context.registry
+        aliases = await _ask(lambda: registry.rollback(slot.name, by=BY, reason=reason))
         _log.warning("%s rolled back to generation %d: %s", slot.name, aliases.generation, reason)
         await slot.follow(force=True)
         return json_response({"model": slot.name, "wanted_generation": aliases.generation, **slot.status()})
+
+    async def experiment(self, request: Request) -> Response:
+        """The experiment in the registry, with the generation to name when it is changed."""
+        slot = await self._context.catalog.find(request.path_params["model"])
+        aliases = await _ask(lambda: self._context.registry.aliases(slot.name))
+        return _describe_experiment(slot.name, aliases)
+
+    async def set_experiment(self, request: Request) -> Response:
+        """Split the requests: `{"experiment": {…} or null, "generation"?: n, "reason"?: text}`.
+
+        With `generation` it is refused (409) where somebody changed the aliases since.
+        """
+        content = await self._content(request, "experiment", "generation", "reason")
+        reason = content.get("reason", "experiment through the admin API")
+        if not isinstance(reason, str):
+            raise bad_request(f"reason is {show(reason)}; text is needed")
+        wanted = _read_experiment(content)
+        slot = await self._context.catalog.find(request.path_params["model"])
+        registry = self._context.registry
+        expected = content.get("generation")
+        if expected is None:
+            expected = (await _ask(lambda: registry.aliases(slot.name))).generation
+        if not isinstance(expected, int):
+            raise bad_request(f"generation is {show(expected)}; the number in aliases.json is needed")
+        aliases = await _ask(
+            lambda: registry.set_experiment(
+                slot.name, wanted, expected_generation=expected, by=BY, reason=reason
+            )
+        )
+        _log.warning("%s: experiment of generation %d: %s", slot.name, aliases.generation, reason)
+        await slot.follow(force=True)
+        return _describe_experiment(slot.name, aliases)
 
     async def _content(self, request: Request, *keys: str) -> dict[str, object]:
         body = await read_body(request, self._context.settings.serving.max_body_bytes)
         content = parse_json(body) if body else {}
         require_keys(content, keys)
         return content
+
+
+async def _ask(question: Callable[[], T]) -> T:
+    """Ask the registry in a thread; 409 where the state forbids it, 503 where it cannot be read."""
+    try:
+        return await asyncio.get_running_loop().run_in_executor(None, question)
+    except (NotFoundError, ConflictError, CorruptVersionError) as error:
+        raise ApiError(409, str(error)) from error
+    except RegistryError as error:
+        raise unavailable(str(error), 5) from error
+
+
+def _read_experiment(content: Mapping[str, object]) -> Experiment | None:
+    if "experiment" not in content:
+        raise bad_request("the body has no experiment; give one, or null to end the one that runs")
+    wanted = content["experiment"]
+    if wanted is None:
+        return None
+    try:
+        return Experiment.model_validate(wanted)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(["experiment", *map(str, first["loc"])])
+        raise bad_request(f"{where}: {first['msg'].removeprefix('Value error, ')}") from error
+
+
+def _describe_experiment(name: str, aliases: Aliases) -> Response:
+    experiment = None if aliases.experiment is None else aliases.experiment.model_dump(mode="json")
+    return json_response({"model": name, "generation": aliases.generation, "experiment": experiment})

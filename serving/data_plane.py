@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from serving.context import ServingContext
 from serving.errors import unavailable
-from serving.inference import VARIANT, Answer, answer_infer, answer_predict
+from serving.inference import Answer, answer_infer, answer_predict
 from serving.request_reading import read_body, read_event_time
 from serving.responses import json_response
 
@@ -73,11 +73,11 @@ class DataPlane:
     async def infer(self, request: Request) -> Response:
         """Predict tensors, one per column, as the Open Inference Protocol says."""
         event_time = read_event_time(request)
-        served = self._context.catalog.pick(*_path(request))
+        serving = self._context.catalog.pick(*_path(request))
         body = await read_body(request, self._limits.max_body_bytes)
         request_id = str(request.scope["request_id"])
         answer = await self._context.compute(
-            lambda: answer_infer(served, body, self._limits.max_rows, request_id), len(body)
+            lambda: answer_infer(serving, body, self._limits.max_rows, request_id), len(body)
         )
         return self._answer(answer, event_time)
 
@@ -103,23 +103,26 @@ class DataPlane:
     async def model_metadata(self, request: Request) -> Response:
         """Inputs and outputs of a model; `versions` are those that are loaded."""
         model, version = _path(request)
-        served = self._context.catalog.pick(model, version)
+        served = self._context.catalog.pick(model, version).champion
         loaded = sorted(self._context.catalog.slots[model].loaded)
         return json_response(served.describe(loaded), headers={"X-Model-Version": served.version})
 
     async def model_ready(self, request: Request) -> Response:
         """Whether a model (or one of its versions) is loaded."""
         model, version = _path(request)
-        served = self._context.catalog.pick(model, version)
+        served = self._context.catalog.pick(model, version).champion
         if self._context.catalog.draining:
             raise unavailable("the server is going down")
         return json_response({"name": model, "ready": True}, headers={"X-Model-Version": served.version})
 
     def _answer(self, answer: Answer, event_time: datetime | None) -> Response:
-        served, reservoir = answer.served, self._context.reservoir
+        route, reservoir = answer.route, self._context.reservoir
+        served = route.served
         if reservoir is not None:
             reservoir.offer(answer.scored_rows(event_time), size=served.reservoir_size)
-        headers = {"X-Model-Name": served.name, "X-Model-Version": served.version, "X-Variant": VARIANT}
+        headers = {"X-Model-Name": served.name, "X-Model-Version": served.version, "X-Variant": route.variant}
+        if route.sticky is not None:
+            headers["X-Variant-Sticky"] = str(route.sticky).lower()
         return Response(answer.body, 200, headers, media_type=_JSON)
 
     def _get(self, path: str, endpoint: Any) -> None:  # noqa: ANN401 - any of the methods above

@@ -11,11 +11,10 @@ from mojoline.drift.reservoir import ScoredRows
 from mojoline.runtime.errors import RowRefusedError
 from mojoline.runtime.scoring_model import Columns, Rows
 from serving.errors import bad_request
+from serving.routing import Route, Serving
 from serving.row_batch import check_rows, parse_json, require_keys, require_rows, show
 from serving.served_model import ServedModel
 from serving.tensors import InferenceRequest, output_tensors, parse_inference
-
-VARIANT = "champion"
 
 
 @dataclass(frozen=True)
@@ -23,7 +22,8 @@ class Answer:
     """The body of an answer, and the rows behind it for the reservoir."""
 
     body: bytes
-    served: ServedModel
+    serving: Serving
+    route: Route
     request_id: str
     features: Sequence[Mapping[str, Any]]
     scores: Sequence[Sequence[float]]
@@ -33,9 +33,9 @@ class Answer:
     def scored_rows(self, event_time: datetime | None) -> ScoredRows:
         """The rows as the reservoir takes them; `event_time` None means now."""
         return ScoredRows(
-            model=self.served.name,
-            version=self.served.version,
-            variant=VARIANT,
+            model=self.route.served.name,
+            version=self.route.served.version,
+            variant=self.route.variant,
             request_id=self.request_id,
             features=self.features,
             scores=self.scores,
@@ -46,12 +46,12 @@ class Answer:
 
 
 def answer_predict(
-    pick: Callable[[str | None], ServedModel], body: bytes, max_rows: int, request_id: str
+    pick: Callable[[str | None], Serving], body: bytes, max_rows: int, request_id: str
 ) -> Answer:
     """Answer `POST /predict`: `{"model"?: name, "rows": [{column: value}]}`.
 
     Args:
-        pick: gives the served version of a model by name, or of the only model for None.
+        pick: gives what serves a model by name, or the only model for None.
         body: the request body.
         max_rows: most rows in one request.
         request_id: the id the answer carries.
@@ -64,37 +64,52 @@ def answer_predict(
     name = content.get("model")
     if name is not None and not isinstance(name, str):
         raise bad_request(f"model is {show(name)}; a model's name is needed")
-    served = pick(name)
+    serving = pick(name)
     sent = require_rows(content, max_rows)
+    key = serving.champion.entity_key
+    entities = [_text(row.get(key)) if isinstance(row, dict) else None for row in sent] if key else []
+    route = serving.route(entities, request_id)
+    served = route.served
     rows = check_rows(served, sent)
     scores, labels = _score(served, rows)
     answer = {
         "model": served.name,
         "model_version": served.version,
-        "variant": VARIANT,
+        "variant": route.variant,
         "request_id": request_id,
         "predictions": _predictions(served, scores, labels),
     }
-    key = served.entity_key
-    entities = [_text(row.get(key)) for row in sent] if key else []
-    return Answer(orjson.dumps(answer), served, request_id, rows, scores, labels, entities)
+    return Answer(orjson.dumps(answer), serving, route, request_id, rows, scores, labels, entities)
 
 
-def answer_infer(served: ServedModel, body: bytes, max_rows: int, request_id: str) -> Answer:
+def answer_infer(serving: Serving, body: bytes, max_rows: int, request_id: str) -> Answer:
     """Answer an inference request of the Open Inference Protocol; raises as `answer_predict` does."""
-    request = parse_inference(served, parse_json(body), max_rows)
+    content = parse_json(body)
+    route = serving.route(_tensor_entities(content, serving.champion.entity_key), request_id)
+    served = route.served
+    request = parse_inference(served, content, max_rows)
     data: Rows | Columns = request.columns or [{}] * request.rows
     scores, labels = _score(served, data)
     answer = {
         "model_name": served.name,
         "model_version": served.version,
         "id": request_id if request.id is None else request.id,
-        "parameters": {"variant": VARIANT, "request_id": request_id},
+        "parameters": {"variant": route.variant, "request_id": request_id},
         "outputs": output_tensors(served, scores, labels, request.outputs),
     }
     rows = _ColumnRows(request)
     entities = [_text(value) for value in request.passed_over.get(served.entity_key or "", [])]
-    return Answer(orjson.dumps(answer), served, request_id, rows, scores, labels, entities)
+    return Answer(orjson.dumps(answer), serving, route, request_id, rows, scores, labels, entities)
+
+
+def _tensor_entities(content: Mapping[str, Any], key: str | None) -> Sequence[object]:
+    """The entity keys of a V2 request, looked for before the check, which needs the variant."""
+    inputs = content.get("inputs")
+    for tensor in inputs if isinstance(inputs, list) else []:
+        if isinstance(tensor, dict) and key is not None and tensor.get("name") == key:
+            data = tensor.get("data")
+            return data if isinstance(data, list) else []
+    return []
 
 
 def _score(served: ServedModel, data: Rows | Columns) -> tuple[list[list[float]], list[str] | None]:

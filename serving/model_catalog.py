@@ -11,7 +11,7 @@ from mojoline.errors import MojolineError
 from mojoline.registry.filesystem_reader import FilesystemReader
 from serving.errors import bad_request, not_found, unavailable
 from serving.model_slot import ModelSlot
-from serving.served_model import ServedModel
+from serving.routing import Serving
 
 _log = logging.getLogger("mojoline.serving")
 
@@ -54,8 +54,8 @@ class ModelCatalog:
         reasons = [f"{slot.name}: {slot.last_error}" for slot in self.slots.values() if slot.last_error]
         return "; ".join(reasons) or self.last_error or "no model has a champion yet: publish and promote one"
 
-    def pick(self, name: str | None, version: str | None = None) -> ServedModel:
-        """The served version of a model (of the only one for None), or a loaded one by its version.
+    def pick(self, name: str | None, version: str | None = None) -> Serving:
+        """What serves a model (the only one for None), or a loaded version of it, pinned.
 
         Raises:
             ApiError: 404 for an unknown model or version, 503 where the model is not loaded yet, 400 where
@@ -66,18 +66,17 @@ class ModelCatalog:
             if not self._looked:
                 raise unavailable("the models are being loaded")
             raise not_found(f"there is no model {name!r}; there are: {', '.join(self.slots) or 'none'}")
-        served = slot.current
-        if version is not None and (served is None or served.version != version):
+        if version is not None:
             found = slot.loaded.get(version)
             if found is None:
                 loaded = ", ".join(sorted(slot.loaded)) or "none"
                 raise not_found(f"version {version!r} of {slot.name} is not loaded; loaded: {loaded}")
-            return found
-        if served is None:
+            return Serving.pinned(found)
+        if slot.serving is None:
             raise unavailable(
                 f"{slot.name} is not loaded: {slot.last_error or 'no champion is promoted yet'}"
             )
-        return served
+        return slot.serving
 
     async def find(self, name: str) -> ModelSlot:
         """The slot of a model, made now if the registry has it since the last look; 404 if it has not."""

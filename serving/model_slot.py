@@ -12,6 +12,7 @@ from concurrent.futures import Executor
 from mojoline.errors import MojolineError
 from mojoline.registry.aliases import AliasEntry, Aliases
 from mojoline.registry.filesystem_reader import FilesystemReader
+from serving.routing import Serving
 from serving.served_model import ServedModel
 from serving.version_loading import load_version
 
@@ -22,11 +23,11 @@ _log = logging.getLogger("mojoline.serving")
 
 
 class ModelSlot:
-    """Serves one model by name. `current` is read by requests, everything else runs on the event loop."""
+    """Serves one model by name. `serving` is read by requests, everything else runs on the event loop."""
 
     def __init__(self, name: str, registry: FilesystemReader, loader: Executor) -> None:
         self.name = name
-        self.current: ServedModel | None = None
+        self.serving: Serving | None = None
         self.loaded: dict[str, ServedModel] = {}
         self.generation: int | None = None
         self.last_error: str | None = None
@@ -38,6 +39,11 @@ class ModelSlot:
         self._failed: int | None = None  # the generation that could not be followed
         self._pause = FIRST_RETRY
         self._retry_at = 0.0
+
+    @property
+    def current(self) -> ServedModel | None:
+        """The champion that serves."""
+        return self.serving.champion if self.serving else None
 
     @property
     def state(self) -> str:
@@ -58,6 +64,7 @@ class ModelSlot:
             "swap_seconds": self.swap_seconds,
             "loading": self._loading,
             "loaded": sorted(self.loaded),
+            "experiment": _describe(self.serving),
             "bytes": sum(served.scoring.nbytes for served in self.loaded.values()),
         }
 
@@ -93,15 +100,18 @@ class ModelSlot:
             return
         started = time.perf_counter()
         served = await self._load(champion)
-        if served is not self.current:
-            self.loaded[served.version] = served
-            self.current = served  # the flip: requests that hold the old one finish on it
+        variants = await self._load_variants(aliases)
+        before = self.current
+        # the flip: requests that hold the old one finish on it
+        self.serving = Serving(served, aliases.experiment, variants)
+        if served is not before:
             self.swap_seconds = time.perf_counter() - started
             _log.info("%s serves %s (generation %d)", self.name, served.version, aliases.generation)
         self.generation = aliases.generation
         self.last_error = self._failed = None
         self._pause = FIRST_RETRY
-        self._retire(keep={entry.version for entry in (champion, aliases.previous) if entry})
+        kept = {entry.version for entry in (champion, aliases.previous) if entry}
+        self._retire(keep=kept | {variant.version for variant in variants.values()})
 
     async def _load(self, entry: AliasEntry) -> ServedModel:
         known = self.loaded.get(entry.version)
@@ -109,7 +119,22 @@ class ModelSlot:
             return known
         self._loading = entry.version
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._loader, load_version, self._registry, self.name, entry)
+        served = await loop.run_in_executor(self._loader, load_version, self._registry, self.name, entry)
+        self.loaded[served.version] = served
+        return served
+
+    async def _load_variants(self, aliases: Aliases) -> dict[str, ServedModel]:
+        """The version of every variant that answers or scores anything."""
+        experiment = aliases.experiment
+        wanted = () if experiment is None else (*experiment.live, *experiment.shadows)
+        loop = asyncio.get_running_loop()
+        found = {}
+        for variant in wanted:
+            entry = await loop.run_in_executor(
+                None, self._registry.entry_of, self.name, aliases, variant.model
+            )
+            found[variant.name] = await self._load(entry)
+        return found
 
     def _retire(self, keep: set[str]) -> None:
         """Forget versions that no alias names; the memory goes with the last request that holds one."""
@@ -128,3 +153,19 @@ class ModelSlot:
         self._failed = generation
         self._retry_at = asyncio.get_running_loop().time() + self._pause
         self._pause = min(2 * self._pause, LAST_RETRY)
+
+
+def _describe(serving: Serving | None) -> dict[str, object] | None:
+    if serving is None or serving.experiment is None:
+        return None
+    return {
+        "id": serving.experiment.id,
+        "variants": {
+            variant.name: {
+                "version": serving.variants[variant.name].version,
+                "weight": variant.weight,
+                "mode": variant.mode,
+            }
+            for variant in serving.experiment.variants
+        },
+    }

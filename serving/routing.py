@@ -1,0 +1,62 @@
+"""What one generation of a model's aliases serves, flipped as a whole: no answer mixes two of them."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from mojoline.registry.experiment import Experiment
+from serving.served_model import ServedModel
+
+CHAMPION = "champion"
+PINNED = "pinned"  # the caller named the version
+
+
+@dataclass(frozen=True)
+class Route:
+    """Who answers a request. `sticky` tells whether the next one with its key comes here too."""
+
+    served: ServedModel
+    variant: str = CHAMPION
+    sticky: bool | None = None  # None: nothing is split
+
+
+@dataclass(frozen=True)
+class Serving:
+    """The champion and, while an experiment runs, the version of each of its variants."""
+
+    champion: ServedModel
+    experiment: Experiment | None = None
+    variants: Mapping[str, ServedModel] = field(default_factory=dict)
+
+    @classmethod
+    def pinned(cls, served: ServedModel) -> "Serving":
+        """One version that a caller named, whatever the aliases say."""
+        return cls(served, variants={PINNED: served})
+
+    def route(self, entities: Iterable[object], request_id: str) -> Route:
+        """Who answers.
+
+        Args:
+            entities: the entity keys of the request's rows. The rows of one request are answered by one
+                variant, so only a key that they share makes the request sticky.
+            request_id: stands in for the key where there is none.
+        """
+        if PINNED in self.variants:
+            return Route(self.champion, PINNED)
+        if self.experiment is None:
+            return Route(self.champion)
+        key = shared_key(entities)
+        variant = self.experiment.choose(request_id if key is None else key)
+        return Route(self.variants[variant.name], variant.name, key is not None)
+
+    def shadows(self, request_id: str) -> list[Route]:
+        """The variants that score a request besides, answering nobody."""
+        if self.experiment is None:
+            return []
+        chosen = self.experiment.shadows_of(request_id)
+        return [Route(self.variants[variant.name], variant.name) for variant in chosen]
+
+
+def shared_key(entities: Iterable[object]) -> str | None:
+    """The key that all rows have; None if one has none, or another."""
+    keys = set(map(str, known)) if None not in (known := list(entities)) else set()
+    return keys.pop() if len(keys) == 1 else None

@@ -1,0 +1,111 @@
+"""Requests split between versions: by weight, sticky by key, changed while the server runs."""
+
+import pytest
+
+from tests.api.live_server import golden, new_registry, publish, server_thread
+
+ROWS = golden("first").rows
+
+
+@pytest.fixture
+def registry(tmp_path):
+    return new_registry(tmp_path)
+
+
+def split(first, second, share: int, **more) -> dict:
+    variants = [
+        {"name": "a", "model": "champion", "weight": 10_000 - share},
+        {"name": "b", "model": second.version, "weight": share},
+    ]
+    return {"experiment": {"id": "e1", "variants": variants, **more}}
+
+
+def put(server, body: dict):
+    return server.admin.put("/admin/models/tiny/experiment", json=body)
+
+
+def ask(server, key: str):
+    return server.predict([{**ROWS[0], "flight_id": key}]).raise_for_status()
+
+
+def test_keys_are_split_by_weight_and_stay(registry):
+    first = publish(registry, "first")
+    second = publish(registry, "second", promote=False)
+    with server_thread(registry) as server:
+        server.wait_ready()
+        assert put(server, split(first, second, 3000)).raise_for_status().json()["generation"] == 2
+        versions = {"a": first.version, "b": second.version}
+        seen = {}
+        for number in range(400):
+            answer = ask(server, f"F{number}")
+            body = answer.json()
+            assert body["model_version"] == versions[body["variant"]]
+            assert answer.headers["X-Variant"] == body["variant"]
+            assert answer.headers["X-Variant-Sticky"] == "true"
+            seen[f"F{number}"] = body["variant"]
+        share = list(seen.values()).count("b") / len(seen)
+        assert abs(share - 0.3) < 5 * (0.3 * 0.7 / len(seen)) ** 0.5
+        put(server, split(first, second, 6000)).raise_for_status()
+        for key, variant in seen.items():
+            now = ask(server, key).json()["variant"]
+            assert now == variant or (variant, now) == ("a", "b"), "a key left the variant that grew"
+
+
+def test_infer_splits_as_predict_does(registry):
+    first = publish(registry, "first")
+    second = publish(registry, "second", promote=False)
+    with server_thread(registry) as server:
+        server.wait_ready()
+        put(server, split(first, second, 5000)).raise_for_status()
+        for number in range(40):
+            key = f"F{number}"
+            tensors = [{"name": "flight_id", "shape": [1], "datatype": "BYTES", "data": [key]}]
+            answer = server.api.post("/v2/models/tiny/infer", json={"inputs": tensors}).raise_for_status()
+            assert answer.json()["parameters"]["variant"] == ask(server, key).json()["variant"]
+
+
+def test_rows_of_one_request_are_answered_by_one_version(registry):
+    first = publish(registry, "first")
+    second = publish(registry, "second", promote=False)
+    with server_thread(registry) as server:
+        server.wait_ready()
+        put(server, split(first, second, 5000)).raise_for_status()
+        rows = [{**ROWS[n], "flight_id": f"F{n}"} for n in range(8)]
+        answer = server.predict(rows).raise_for_status()
+        assert answer.headers["X-Variant-Sticky"] == "false"
+        assert answer.json()["model_version"] in {first.version, second.version}
+
+
+def test_it_outlives_the_server_and_ends_without_one(registry):
+    first = publish(registry, "first")
+    second = publish(registry, "second", promote=False)
+    with server_thread(registry) as server:
+        server.wait_ready()
+        put(server, split(first, second, 5000)).raise_for_status()
+        before = {f"F{n}": ask(server, f"F{n}").json()["variant"] for n in range(60)}
+    with server_thread(registry) as server:
+        server.wait_ready()
+        assert {key: ask(server, key).json()["variant"] for key in before} == before
+        put(server, {"experiment": None, "reason": "decided"}).raise_for_status()
+        assert {ask(server, key).json()["variant"] for key in before} == {"champion"}
+        assert second.version not in server.status()["loaded"]
+
+
+def test_what_cannot_be_is_refused_and_changes_nothing(registry):
+    first = publish(registry, "first")
+    second = publish(registry, "second", promote=False)
+    with server_thread(registry) as server:
+        server.wait_ready()
+        body = split(first, second, 3000)
+        body["experiment"]["variants"][0]["weight"] = 9000
+        refused = put(server, body)
+        assert refused.status_code == 400
+        assert "sum to 12000, not to 10000" in refused.json()["error"]
+        stale = put(server, {**split(first, second, 3000), "generation": 0})
+        assert stale.status_code == 409
+        assert "read them again" in stale.json()["error"]
+        unknown = split(first, second, 3000)
+        unknown["experiment"]["variants"][1]["model"] = "challenger"
+        assert "no challenger" in put(server, unknown).json()["error"]
+        assert server.admin.get("/admin/models/tiny/experiment").json()["experiment"] is None
+        assert server.status()["generation"] == 1
