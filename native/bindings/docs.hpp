@@ -62,6 +62,30 @@ Returns:
 Raises:
     RowError: As for matrix() and score().)";
 
+inline constexpr const char* word_vector =
+    R"(Look up a word of a Word2Vec model, as h2o-genmodel's transform0.
+
+Args:
+    word: Compared exactly.
+
+Returns:
+    float32[k], or None for a word that training did not see.
+
+Raises:
+    UnsupportedError: The model is no Word2Vec.)";
+
+inline constexpr const char* sentence_vector =
+    R"(Average the vectors of the known words, in float32 as h2o-genmodel.
+
+Args:
+    words: The words of the sentence; unknown ones are left out.
+
+Returns:
+    float32[k]; NaN where no word is known.
+
+Raises:
+    UnsupportedError: The model is no Word2Vec.)";
+
 inline constexpr const char* load = R"(Load a MOJO file; the GIL is released meanwhile.
 
 Args:

@@ -14,6 +14,7 @@
 #include "docs.hpp"
 #include "model.hpp"
 #include "record_matrix.hpp"
+#include "word_vectors.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -25,9 +26,12 @@ using Input = nb::ndarray<const double, nb::numpy, nb::ndim<2>, nb::c_contig, nb
 using Matrix = nb::ndarray<nb::numpy, double, nb::ndim<2>, nb::c_contig>;
 using Column = nb::ndarray<nb::numpy, double, nb::ndim<1>>;
 
-nb::capsule own(std::vector<double>& values) {
-  auto kept = std::make_unique<std::vector<double>>(std::move(values));
-  nb::capsule owner(kept.get(), [](void* p) noexcept { delete static_cast<std::vector<double>*>(p); });
+using Vector = nb::ndarray<nb::numpy, float, nb::ndim<1>>;
+
+template <class T>
+nb::capsule own(std::vector<T>& values) {
+  auto kept = std::make_unique<std::vector<T>>(std::move(values));
+  nb::capsule owner(kept.get(), [](void* p) noexcept { delete static_cast<std::vector<T>*>(p); });
   kept.release();
   return owner;
 }
@@ -107,6 +111,16 @@ class PyModel {
     return result;
   }
 
+  std::optional<Vector> word_vector(const std::string& word) const {
+    const float* vector = words().find(word);
+    if (!vector) return std::nullopt;
+    return to_vector({vector, vector + words().width()});
+  }
+
+  Vector sentence_vector(const std::vector<std::string>& sentence) const {
+    return to_vector(words().average(sentence));
+  }
+
   std::vector<std::string> feature_names() const {
     const std::vector<std::string>& columns = model_->info().columns;
     return {columns.begin(), columns.begin() + static_cast<std::ptrdiff_t>(model_->n_features())};
@@ -127,6 +141,18 @@ class PyModel {
   }
 
  private:
+  const WordVectors& words() const {
+    const WordVectors* words = model_->scorer().word_vectors();
+    if (!words) throw UnsupportedError("a " + model_->algorithm() + " model holds no words");
+    return *words;
+  }
+
+  static Vector to_vector(std::vector<float> values) {
+    std::size_t width = values.size();
+    float* data = values.data();
+    return Vector(data, {width}, own(values));
+  }
+
   // None, one number for all rows, or one number per row.
   static std::optional<std::vector<double>> read_offset(nb::handle offset, std::size_t rows) {
     if (offset.is_none()) return std::nullopt;
@@ -203,7 +229,7 @@ NB_MODULE(_core, m) {
   nb::class_<PyModel>(m, "Model", "A loaded MOJO. Immutable; may be used from several threads.")
       .def_prop_ro(
           "algorithm", [](const PyModel& self) { return self.model().algorithm(); },
-          "'gbm', 'xgboost', 'glm', 'pca' or 'pipeline'.")
+          "H2O's short name, such as 'gbm' or 'stackedensemble'.")
       .def_prop_ro(
           "main_algorithm", [](const PyModel& self) { return self.model().main_algorithm(); },
           "The algorithm of a pipeline's main model; otherwise the same as algorithm.")
@@ -235,6 +261,9 @@ NB_MODULE(_core, m) {
           "uuid", [](const PyModel& self) { return self.model().info().uuid; },
           "H2O's checksum of the model.")
       .def_prop_ro(
+          "deviations", [](const PyModel& self) { return self.model().scorer().deviations(); },
+          "Where h2o-genmodel, and so this model, answers otherwise than one would expect: a sentence each.")
+      .def_prop_ro(
           "nbytes", [](const PyModel& self) { return self.model().nbytes(); }, "Bytes held in memory.")
       .def_prop_ro(
           "deviations", [](const PyModel& self) { return self.model().scorer().deviations(); },
@@ -250,7 +279,12 @@ NB_MODULE(_core, m) {
       .def("predict", &PyModel::predict, "data"_a, "offset"_a = nb::none(), nb::kw_only(), "unseen"_a = "na",
            nb::sig("def predict(self, data: Records, offset: Offset | None = None, *, unseen: Unseen = 'na') "
                    "-> Predictions"),
-           docs::predict);
+           docs::predict)
+      .def("word_vector", &PyModel::word_vector, "word"_a,
+           nb::sig("def word_vector(self, word: str) -> NDArray[numpy.float32] | None"), docs::word_vector)
+      .def("sentence_vector", &PyModel::sentence_vector, "words"_a,
+           nb::sig("def sentence_vector(self, words: Sequence[str]) -> NDArray[numpy.float32]"),
+           docs::sentence_vector);
 
   m.def("load", &mojo::load, "path"_a, nb::sig("def load(path: str | os.PathLike[str]) -> Model"),
         docs::load);

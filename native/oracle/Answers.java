@@ -1,6 +1,8 @@
+import hex.genmodel.algos.word2vec.WordEmbeddingModel;
 import hex.genmodel.easy.RowData;
 import hex.genmodel.tools.PredictCsv;
 import java.nio.file.Path;
+import java.util.TreeMap;
 
 /** Scores as genmodel gives them. */
 final class Answers {
@@ -34,6 +36,22 @@ final class Answers {
           cells[width] = refusal.toString();
         }
         table.line(cells);
+      }
+    }
+  }
+
+  /** The average of the vectors of each row's words: NaN where none is known. */
+  static void words(Path mojo, Path rows, Path output) throws Exception {
+    LoadedModel model = LoadedModel.load(mojo);
+    int width = ((WordEmbeddingModel) model.model).getVecSize();
+    try (Table table = new Table(output)) {
+      String[] header = new String[width];
+      for (int i = 0; i < width; i++) header[i] = "C" + (i + 1);
+      table.line(header);
+      for (RowData record : Rows.read(rows)) {
+        // In the order of the columns' names.
+        String[] sentence = new TreeMap<String, Object>(record).values().toArray(new String[0]);
+        table.line(model.predictWord2Vec(sentence));
       }
     }
   }

@@ -39,6 +39,7 @@ public final class Oracle {
       case "predict" -> Answers.predictCsv(mojo, rows, output);
       case "raw" -> Answers.raw(mojo, rows, output, false);
       case "fresh" -> Answers.raw(mojo, rows, output, true);
+      case "words" -> Answers.words(mojo, rows, output);
       case "margins" -> Margins.write(mojo, rows, output);
       case "contributions" -> Explanations.contributions(mojo, rows, output);
       case "leaves" -> Explanations.leaves(mojo, rows, output);

@@ -3,13 +3,20 @@
 #include <string_view>
 
 #include "coxph.hpp"
+#include "deep_learning.hpp"
 #include "errors.hpp"
 #include "gbm.hpp"
 #include "glm.hpp"
 #include "glrm.hpp"
+#include "isotonic_regression.hpp"
+#include "klime.hpp"
 #include "kmeans.hpp"
 #include "pca.hpp"
 #include "pipeline.hpp"
+#include "rule_fit.hpp"
+#include "stacked_ensemble.hpp"
+#include "target_encoder.hpp"
+#include "word2vec.hpp"
 #include "xgboost.hpp"
 
 namespace mojo {
@@ -22,13 +29,29 @@ struct Algorithm {
 };
 
 // One line per algorithm, older titles too.
+// clang-format off
 constexpr Algorithm kAlgorithms[] = {
-    {"Cox Proportional Hazards", "coxph", read_coxph},    {"Generalized Low Rank Model", "glrm", read_glrm},
-    {"Generalized Low Rank Modeling", "glrm", read_glrm}, {"K-means", "kmeans", read_kmeans},
-    {"Generalized Linear Model", "glm", read_glm},        {"Generalized Linear Modeling", "glm", read_glm},
-    {"Gradient Boosting Machine", "gbm", read_gbm},       {"Gradient Boosting Method", "gbm", read_gbm},
-    {"Principal Components Analysis", "pca", read_pca},   {"XGBoost", "xgboost", read_xgboost},
+    {"Cox Proportional Hazards", "coxph", read_coxph},
+    {"Deep Learning", "deeplearning", read_deep_learning},
+    {"deep learning", "deeplearning", read_deep_learning},
+    {"Gradient Boosting Machine", "gbm", read_gbm},
+    {"Gradient Boosting Method", "gbm", read_gbm},
+    {"Generalized Linear Model", "glm", read_glm},
+    {"Generalized Linear Modeling", "glm", read_glm},
+    {"Generalized Low Rank Model", "glrm", read_glrm},
+    {"Generalized Low Rank Modeling", "glrm", read_glrm},
+    {"Isotonic Regression", "isotonicregression", read_isotonic_regression},
+    {"k-LIME", "klime", read_klime},
+    {"K-means", "kmeans", read_kmeans},
+    {"Principal Components Analysis", "pca", read_pca},
+    {"RuleFit", "rulefit", read_rule_fit},
+    {"Stacked Ensemble", "stackedensemble", read_stacked_ensemble},
+    {"StackedEnsemble", "stackedensemble", read_stacked_ensemble},
+    {"TargetEncoder", "targetencoder", read_target_encoder},
+    {"Word2Vec", "word2vec", read_word2vec},
+    {"XGBoost", "xgboost", read_xgboost},
 };
+// clang-format on
 
 }  // namespace
 

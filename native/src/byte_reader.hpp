@@ -30,11 +30,15 @@ class ByteReader {
     return value;
   }
 
-  double big_double() {
-    std::uint64_t bits = 0;
-    for (std::uint8_t byte : take(8)) bits = bits << 8 | byte;
-    return std::bit_cast<double>(bits);
+  // An unsigned integer with its highest byte first.
+  template <class T>
+  T big() {
+    T value = 0;
+    for (std::uint8_t byte : take(sizeof(T))) value = static_cast<T>(value << 8 | byte);
+    return value;
   }
+
+  double big_double() { return std::bit_cast<double>(big<std::uint64_t>()); }
 
   Bytes take(std::uint64_t count) {
     if (count > left()) {

@@ -47,7 +47,7 @@ GlmLink parse_glm_link(const std::string& link) {
   throw UnsupportedError("GLM link " + link + " is not supported");
 }
 
-class Glm final : public Scorer {
+class Glm final : public Scorer, public ReasonCodes {
  public:
   std::size_t width() const override { return kind == Kind::plain ? 1 : classes + 1; }
   std::size_t nbytes() const override {
@@ -74,6 +74,20 @@ class Glm final : public Scorer {
       case Kind::ordinal: score_ordinal(filled, offset, preds);
     }
   }
+
+  void explain(const double* row, double* reasons) const override {
+    for (std::size_t i = 0; i < categories; ++i) {
+      double value = imputes && std::isnan(row[i]) ? modes[i] : row[i];
+      std::int64_t level = std::int64_t{to_int(value)} + (all_levels ? 0 : 1);
+      if (level >= 0 && level < offsets[i + 1] - offsets[i]) reasons[i] = beta[offsets[i] + level];
+    }
+    for (std::size_t i = 0; i < numbers; ++i) {
+      double value = row[categories + i];
+      if (imputes && std::isnan(value)) value = means[i];
+      reasons[categories + i] = beta[offsets[categories] + i] * value;
+    }
+  }
+  bool shifts_levels() const override { return !all_levels && categories > 0; }
 
   Kind kind = Kind::plain;
   GlmLink link = GlmLink::identity;

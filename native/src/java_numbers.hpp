@@ -17,6 +17,14 @@ inline std::int32_t to_int(double value) {
   return static_cast<std::int32_t>(value);
 }
 
+// Java's (long) of a double.
+inline std::int64_t to_long(double value) {
+  if (std::isnan(value)) return 0;
+  if (value >= 9223372036854775808.0) return std::numeric_limits<std::int64_t>::max();
+  if (value <= -9223372036854775808.0) return std::numeric_limits<std::int64_t>::min();
+  return static_cast<std::int64_t>(value);
+}
+
 // Math.min and Math.max: NaN wins, -0.0 is below +0.0.
 template <class T>
 T java_min(T a, T b) {

@@ -50,6 +50,7 @@ Model::Model(ModelInfo info, std::string algorithm, std::string main_algorithm,
     throw FormatError("model.ini: category " + info_.category + " wants " + std::to_string(wanted) +
                       " values, the model gives " + std::to_string(scorer_->width()));
   }
+  info_.values = {};  // all read by now; the weights of a network as text would be most of the memory
   nbytes_ = scorer_->nbytes() + text_bytes(info_);
 }
 

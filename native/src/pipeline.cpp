@@ -3,9 +3,8 @@
 #include <algorithm>
 #include <limits>
 #include <map>
-#include <set>
 
-#include "model.hpp"
+#include "nested_models.hpp"
 
 namespace mojo {
 namespace {
@@ -111,22 +110,7 @@ class PipelineReader {
 
  private:
   void read_members() {
-    std::int64_t count =
-        info_.values.count("submodel_count", 1, static_cast<std::int64_t>(source_.archive.size()));
-    std::set<std::string> folders;
-    for (std::int64_t i = 0; i < count; ++i) {
-      const std::string& key = info_.values.text("submodel_key_" + std::to_string(i));
-      std::string folder = info_.values.text("submodel_dir_" + std::to_string(i));
-      if (!folder.ends_with('/') || folder.size() < 2)
-        throw FormatError("model.ini: folder of sub-model " + key + " is no folder: " + folder);
-      // Each folder once: otherwise a few names could ask for any number of loads.
-      if (!folders.insert(folder).second) throw FormatError("model.ini: two sub-models lie in " + folder);
-      if (members_.contains(key)) throw FormatError("model.ini: two sub-models are called " + key);
-      std::unique_ptr<Model>& model = members_[key].model;
-      model = read_model(source_.archive, source_.prefix + folder, source_.limits, source_.depth + 1);
-      if (model->scorer().offset_use() == OffsetUse::needed)  // Java fails for every row
-        throw UnsupportedError("sub-model " + key + " needs an offset, and a pipeline passes none");
-    }
+    for (auto& [key, model] : read_nested_models(source_)) members_[key].model = std::move(model);
   }
 
   // Which features of the main model come from other models; fills the members' outputs.

@@ -36,6 +36,8 @@ enum class OffsetUse {
   refused,  // any but 0 is an error, as in Java
 };
 
+class WordVectors;
+
 class Scorer {
  public:
   Scorer() = default;
@@ -59,6 +61,8 @@ class Scorer {
   // Where h2o-genmodel, and so this scorer, does other than a user expects of this very model: one sentence
   // each.
   virtual std::vector<std::string> deviations() const { return {}; }
+  // Of a model that knows words instead of rows.
+  virtual const WordVectors* word_vectors() const { return nullptr; }
 };
 
 }  // namespace mojo

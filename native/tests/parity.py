@@ -93,6 +93,8 @@ def java_labels(model: mojo_scorer.Model, java: dict[str, list[str]]) -> list[st
 
 def compare(entry: ZooModel) -> Comparison:
     """Score the model's rows and compare with what genmodel answered."""
+    if entry.answers == "words":
+        return compare_words(entry)
     model = mojo_scorer.load(entry.mojo)
     java = read_table(entry.reference())
     records = read_rows(entry.rows_file)
@@ -124,6 +126,24 @@ def compare(entry: ZooModel) -> Comparison:
     labels = java_labels(model, java)
     if labels is not None and ours["predict"] != labels:
         found.faults.append("the labels differ")
+    return found
+
+
+def compare_words(entry: ZooModel) -> Comparison:
+    """Compare the vectors of the rows, each a sentence; of rows with one word also word_vector()."""
+    model = mojo_scorer.load(entry.mojo)
+    java = read_table(entry.reference())
+    records = read_rows(entry.rows_file)
+    found = Comparison(entry, model.algorithm, len(records))
+    sentences = [[word for word in record.values() if word is not None] for record in records]
+    vectors = [model.sentence_vector(words) for words in sentences]
+    for words, vector in zip(sentences, vectors, strict=True):
+        alone = model.word_vector(words[0]) if len(words) == 1 else None
+        if alone is not None and not np.array_equal(alone, vector):
+            found.faults.append(f"{words}: word_vector() and sentence_vector() differ")
+    for at, (name, column) in enumerate(java.items()):
+        ours = [float(vector[at]) for vector in vectors]
+        compare_values(found, name, ours, [*map(java_double, column)], TOLERANCES[found.algorithm])
     return found
 
 

@@ -63,12 +63,19 @@ def is_extreme(text: str) -> bool:
     return math.isinf(value) or abs(value) > 1e100 or 0 < abs(value) < 1e-300 or str(value) == "-0.0"
 
 
+def problems(info: Mapping[str, str]) -> set[str]:
+    category, classes = info["category"], int(info["n_classes"])
+    if category == "TargetEncoder":
+        return {"regression" if classes == 1 else "binary" if classes == 2 else "multiclass"}
+    return {PROBLEMS[category]} if category in PROBLEMS else set()
+
+
 def exercised(model: ZooModel) -> set[str]:
     """Return the features of the coverage matrix that this model and its rows reach."""
     with zipfile.ZipFile(model.mojo) as archive:
         info, columns, domains = read_ini(archive)
     predictors = columns[: int(info["n_features"])]
-    found = {PROBLEMS[info["category"]]} if info["category"] in PROBLEMS else set()
+    found = problems(info)
     rows = read_rows(model.rows_file)
     if any(row.get(name) is None for row in rows for name in predictors):
         found.add("NA")

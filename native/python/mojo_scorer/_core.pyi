@@ -2,6 +2,8 @@
 
 import os
 
+import numpy
+
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Protocol, TypeAlias
@@ -40,7 +42,7 @@ class Model:
 
     @property
     def algorithm(self) -> str:
-        """'gbm', 'xgboost', 'glm', 'pca' or 'pipeline'."""
+        """H2O's short name, such as 'gbm' or 'stackedensemble'."""
 
     @property
     def main_algorithm(self) -> str:
@@ -91,14 +93,14 @@ class Model:
         """H2O's checksum of the model."""
 
     @property
-    def nbytes(self) -> int:
-        """Bytes held in memory."""
-
-    @property
     def deviations(self) -> list[str]:
         """
         Where genmodel, and so this scorer, departs from what a reader of H2O's documentation expects.
         """
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held in memory."""
 
     def matrix(self, data: Records, *, unseen: Unseen = 'na') -> Matrix:
         """
@@ -169,6 +171,34 @@ class Model:
 
         Raises:
             RowError: As for matrix() and score().
+        """
+
+    def word_vector(self, word: str) -> NDArray[numpy.float32] | None:
+        """
+        Look up a word of a Word2Vec model, as h2o-genmodel's transform0.
+
+        Args:
+            word: Compared exactly.
+
+        Returns:
+            float32[k], or None for a word that training did not see.
+
+        Raises:
+            UnsupportedError: The model is no Word2Vec.
+        """
+
+    def sentence_vector(self, words: Sequence[str]) -> NDArray[numpy.float32]:
+        """
+        Average the vectors of the known words, in float32 as h2o-genmodel.
+
+        Args:
+            words: The words of the sentence; unknown ones are left out.
+
+        Returns:
+            float32[k]; NaN where no word is known.
+
+        Raises:
+            UnsupportedError: The model is no Word2Vec.
         """
 
 def load(path: str | os.PathLike[str]) -> Model:

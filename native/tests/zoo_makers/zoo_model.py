@@ -38,14 +38,14 @@ class ZooModel:
 
     `answers` says how genmodel is asked: "predict" is its CSV tool PredictCsv, "raw" the array that score0
     fills, or the reason why it refuses the row (for models that PredictCsv does not know or stops at),
-    "fresh" the same from a model loaded anew for each row (GLRM). `keeps` names what is kept besides, as
-    `NAME.KIND.csv.gz`: "margins" (before the link), "contributions", "leaves", "staged". `rows` replaces the
-    common `rows.csv`.
+    "fresh" the same from a model loaded anew for each row (GLRM), "words" a vector for each row of words.
+    `keeps` names what is kept besides, as `NAME.KIND.csv.gz`: "margins" (before the link), "contributions",
+    "leaves", "staged". `rows` replaces the common `rows.csv`.
     """
 
     name: str
     make: Maker
-    answers: Literal["predict", "raw", "fresh"] = "predict"
+    answers: Literal["predict", "raw", "fresh", "words"] = "predict"
     keeps: Sequence[str] = ()
     rows: Callable[[], Columns] | None = field(default=None, compare=False)
     h2o_version: str = "3.46.0.11"

@@ -1,0 +1,14 @@
+// Isotonic regression on one number.
+#pragma once
+
+#include <memory>
+
+#include "model_source.hpp"
+#include "scorer.hpp"
+
+namespace mojo {
+
+// Throws FormatError, UnsupportedError.
+std::unique_ptr<Scorer> read_isotonic_regression(const ModelSource& source);
+
+}  // namespace mojo
