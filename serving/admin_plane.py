@@ -83,7 +83,10 @@ class AdminPlane:
             {
                 "ready": catalog.unready_reason is None,
                 "reason": catalog.unready_reason,
-                "models": {name: slot.status() for name, slot in catalog.slots.items()},
+                "models": {
+                    name: {**slot.status(), "shadows": self._context.shadow.describe(name)}
+                    for name, slot in catalog.slots.items()
+                },
                 "registry_error": catalog.last_error,
                 "reservoir": sampled,
             }

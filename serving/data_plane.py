@@ -116,6 +116,7 @@ class DataPlane:
         return json_response({"name": model, "ready": True}, headers={"X-Model-Version": served.version})
 
     def _answer(self, answer: Answer, event_time: datetime | None) -> Response:
+        self._context.shadow.offer(answer)
         route, reservoir = answer.route, self._context.reservoir
         served = route.served
         if reservoir is not None:

@@ -70,8 +70,9 @@ def answer_predict(
     entities = [_text(row.get(key)) if isinstance(row, dict) else None for row in sent] if key else []
     route = serving.route(entities, request_id)
     served = route.served
-    rows = check_rows(served, sent)
-    scores, labels = _score(served, rows)
+    with route.noted():
+        rows = check_rows(served, sent)
+        scores, labels = _score(served, rows)
     answer = {
         "model": served.name,
         "model_version": served.version,
@@ -87,9 +88,10 @@ def answer_infer(serving: Serving, body: bytes, max_rows: int, request_id: str) 
     content = parse_json(body)
     route = serving.route(_tensor_entities(content, serving.champion.entity_key), request_id)
     served = route.served
-    request = parse_inference(served, content, max_rows)
-    data: Rows | Columns = request.columns or [{}] * request.rows
-    scores, labels = _score(served, data)
+    with route.noted():
+        request = parse_inference(served, content, max_rows)
+        data: Rows | Columns = request.columns or [{}] * request.rows
+        scores, labels = _score(served, data)
     answer = {
         "model_name": served.name,
         "model_version": served.version,

@@ -7,15 +7,19 @@ last good version stays, and the reason is in the slot's status.
 import asyncio
 import logging
 import time
+from collections.abc import Mapping
 from concurrent.futures import Executor
 
 from mojoline.errors import MojolineError
 from mojoline.registry.aliases import AliasEntry, Aliases
+from mojoline.registry.experiment import Experiment, Variant
 from mojoline.registry.filesystem_reader import FilesystemReader
 from serving.routing import Serving
 from serving.served_model import ServedModel
+from serving.variant_tally import VariantTally
 from serving.version_loading import load_version
 
+STATUS_WINDOW = 60.0  # seconds that a variant's figures look back
 FIRST_RETRY = 5.0
 LAST_RETRY = 300.0
 
@@ -103,7 +107,7 @@ class ModelSlot:
         variants = await self._load_variants(aliases)
         before = self.current
         # the flip: requests that hold the old one finish on it
-        self.serving = Serving(served, aliases.experiment, variants)
+        self.serving = Serving(served, aliases.experiment, variants, self._tallies(aliases.experiment))
         if served is not before:
             self.swap_seconds = time.perf_counter() - started
             _log.info("%s serves %s (generation %d)", self.name, served.version, aliases.generation)
@@ -136,6 +140,16 @@ class ModelSlot:
             found[variant.name] = await self._load(entry)
         return found
 
+    def _tallies(self, experiment: Experiment | None) -> dict[str, VariantTally]:
+        """Those of the same experiment go on counting; a variant whose traffic starts anew starts anew."""
+        if experiment is None:
+            return {}
+        before = self.serving
+        known: Mapping[str, VariantTally] = {}
+        if before is not None and before.experiment is not None and before.experiment.id == experiment.id:
+            known = before.tallies
+        return {variant.name: known.get(variant.name) or VariantTally() for variant in experiment.live}
+
     def _retire(self, keep: set[str]) -> None:
         """Forget versions that no alias names; the memory goes with the last request that holds one."""
         for version in [version for version in self.loaded if version not in keep]:
@@ -158,14 +172,21 @@ class ModelSlot:
 def _describe(serving: Serving | None) -> dict[str, object] | None:
     if serving is None or serving.experiment is None:
         return None
+    experiment = serving.experiment
     return {
-        "id": serving.experiment.id,
-        "variants": {
-            variant.name: {
-                "version": serving.variants[variant.name].version,
-                "weight": variant.weight,
-                "mode": variant.mode,
-            }
-            for variant in serving.experiment.variants
-        },
+        "id": experiment.id,
+        "variants": {v.name: _describe_variant(serving, v) for v in experiment.variants},
     }
+
+
+def _describe_variant(serving: Serving, variant: Variant) -> dict[str, object]:
+    shown: dict[str, object] = {"version": serving.variants[variant.name].version, "mode": variant.mode}
+    if variant.name in serving.tallies:
+        seen = serving.tallies[variant.name].summary(STATUS_WINDOW)
+        shown |= {
+            "weight": variant.weight,
+            "requests": seen.requests,
+            "failures": seen.failures,
+            "p99_us": round(seen.p99 * 1e6, 1),
+        }
+    return shown

@@ -1,10 +1,13 @@
 """What one generation of a model's aliases serves, flipped as a whole: no answer mixes two of them."""
 
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from mojoline.registry.experiment import Experiment
 from serving.served_model import ServedModel
+from serving.variant_tally import VariantTally
 
 CHAMPION = "champion"
 PINNED = "pinned"  # the caller named the version
@@ -17,15 +20,30 @@ class Route:
     served: ServedModel
     variant: str = CHAMPION
     sticky: bool | None = None  # None: nothing is split
+    tally: VariantTally | None = None
+
+    @contextmanager
+    def noted(self) -> Iterator[None]:
+        """Count the block as a request of the variant; one that ends with an error as a failure."""
+        if self.tally is None:
+            yield
+            return
+        started, failed = time.perf_counter(), True
+        try:
+            yield
+            failed = False
+        finally:
+            self.tally.note(time.perf_counter() - started, failed)
 
 
 @dataclass(frozen=True)
 class Serving:
-    """The champion and, while an experiment runs, the version of each of its variants."""
+    """The champion and, while an experiment runs, the version and the tally of each of its variants."""
 
     champion: ServedModel
     experiment: Experiment | None = None
     variants: Mapping[str, ServedModel] = field(default_factory=dict)
+    tallies: Mapping[str, VariantTally] = field(default_factory=dict)
 
     @classmethod
     def pinned(cls, served: ServedModel) -> "Serving":
@@ -46,7 +64,7 @@ class Serving:
             return Route(self.champion)
         key = shared_key(entities)
         variant = self.experiment.choose(request_id if key is None else key)
-        return Route(self.variants[variant.name], variant.name, key is not None)
+        return Route(self.variants[variant.name], variant.name, key is not None, self.tallies[variant.name])
 
     def shadows(self, request_id: str) -> list[Route]:
         """The variants that score a request besides, answering nobody."""

@@ -36,8 +36,8 @@ class Variant(BaseModel):
 class GuardBudget(BaseModel):
     """What a variant may cost before its traffic goes back to the first one.
 
-    Both hold over the last `window` seconds once `min_requests` were answered in it: the share of errors, and
-    the 99th percentile as a multiple of the first variant's.
+    Both hold over the last `window` seconds once it had `min_requests` in them: the share of errors above the
+    first variant's, and the 99th percentile as a multiple of the first variant's.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

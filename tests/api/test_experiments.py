@@ -109,3 +109,40 @@ def test_what_cannot_be_is_refused_and_changes_nothing(registry):
         assert "no challenger" in put(server, unknown).json()["error"]
         assert server.admin.get("/admin/models/tiny/experiment").json()["experiment"] is None
         assert server.status()["generation"] == 1
+
+
+def test_a_variant_that_fails_loses_its_traffic_by_itself(registry):
+    first = publish(registry, "first")
+    worse = publish(registry, "regression", promote=False)  # refuses the rows that the champion answers
+    with server_thread(registry) as server:
+        server.wait_ready()
+        guard = {"error_rate": 0.05, "min_requests": 20}
+        put(server, split(first, worse, 5000, guard=guard)).raise_for_status()
+        keys = [f"F{number}" for number in range(100)]
+
+        def failures() -> int:
+            return sum(server.predict([{**ROWS[0], "flight_id": key}]).is_error for key in keys)
+
+        assert failures() > 20
+        server.wait(lambda: server.admin.get("/admin/models/tiny/experiment").json()["generation"] == 3)
+        assert failures() == 0
+        aliases = registry.aliases("tiny")
+        assert aliases.updated_by == "canary guard"
+        assert "variant b: 100.0% of" in aliases.reason
+        assert {v.name: v.weight for v in aliases.experiment.variants} == {"a": 10_000, "b": 0}
+
+
+def test_a_shadow_answers_nobody_and_its_differences_are_shown(registry):
+    first = publish(registry, "first")
+    second = publish(registry, "second", promote=False)
+    with server_thread(registry) as server:
+        server.wait_ready()
+        body = split(first, second, 0)
+        body["experiment"]["variants"][1] = {"name": "s", "model": second.version, "mode": "shadow"}
+        put(server, body).raise_for_status()
+        for row in ROWS[:50]:
+            assert server.predict([row]).raise_for_status().json()["model_version"] == first.version
+        server.wait(lambda: server.status()["shadows"].get("s", {}).get("rows") == 50)
+        seen = server.status()["shadows"]["s"]
+        assert 0 < seen["mean_difference"] <= seen["largest_difference"] <= 1
+        assert seen["failures"] == seen["dropped"] == 0
