@@ -9,7 +9,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -29,6 +29,8 @@ __all__ = [
     "CONFIG_KEY",
     "MASK",
     "REPOSITORY",
+    "CacheSettings",
+    "FeatureSettings",
     "Ports",
     "ServingSettings",
     "Settings",
@@ -89,6 +91,48 @@ class ServingSettings(_Group):
     drain_seconds: float = Field(
         default=30.0, ge=0, description="longest wait at the end for requests in flight"
     )
+    workers: int = Field(default=1, ge=1, description="processes that share the port")
+    offload: Literal["auto", "always", "never"] = Field(
+        default="auto", description="auto lets work of a measured p99 below 100 us run on the event loop"
+    )
+    threads: int | None = Field(
+        default=None, gt=0, description="threads for inference; default: 1.5 for each core"
+    )
+
+
+class CacheSettings(_Group):
+    """The prediction cache in Redis (`redis_url`)."""
+
+    mode: Literal["auto", "always", "off"] = Field(
+        default="auto", description="auto asks Redis only where scoring is measured to take longer"
+    )
+    ttl_seconds: float = Field(
+        default=3600, gt=0, description="how long an answer is kept, give or take 10 %"
+    )
+    timeout_ms: float = Field(
+        default=30, ge=1, le=1000, description="longest wait for Redis, connecting included"
+    )
+    max_connections: int = Field(default=100, ge=1, description="connections to Redis per process")
+
+
+class FeatureSettings(_Group):
+    """Entity features from PostgreSQL (`database_url`)."""
+
+    min_connections: int = Field(default=10, ge=1, description="connections per server that are always open")
+    max_connections: int = Field(
+        default=50, ge=1, description="most connections per server, of all its workers"
+    )
+    timeout_ms: float = Field(default=250, ge=1, description="longest wait for a query")
+    acquire_ms: float = Field(default=50, ge=1, description="longest wait for a free connection")
+    pgbouncer: bool = Field(default=False, description="a pgbouncer in transaction mode is in between")
+
+    @model_validator(mode="after")
+    def _min_below_max(self) -> Self:
+        if self.min_connections > self.max_connections:
+            raise ValueError(
+                f"min_connections={self.min_connections} exceeds max_connections={self.max_connections}"
+            )
+        return self
 
 
 class Settings(BaseSettings):
@@ -122,6 +166,8 @@ class Settings(BaseSettings):
     ports: Ports = Ports()
     training: TrainingSettings = TrainingSettings()
     serving: ServingSettings = ServingSettings()
+    cache: CacheSettings = CacheSettings()
+    features: FeatureSettings = FeatureSettings()
 
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)
 

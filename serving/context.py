@@ -1,19 +1,18 @@
 """What the planes of one server share."""
 
-import asyncio
-import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from mojoline.drift.reservoir import ReservoirWriter
 from mojoline.registry.filesystem_registry import FilesystemRegistry
 from mojoline.settings import Settings
+from serving.canary_guard import CanaryGuard
+from serving.loop_lag import LoopLagMonitor
 from serving.model_catalog import ModelCatalog
+from serving.offload import Offload
+from serving.shadow import ShadowScorer
 
 T = TypeVar("T")
-
-INLINE_BYTES = 16_384  # a request up to this size is answered in well under a millisecond
 
 
 class ServingContext:
@@ -24,9 +23,10 @@ class ServingContext:
         self.registry = registry
         self.catalog = ModelCatalog(registry, settings.serving.poll_seconds)
         self.reservoir: ReservoirWriter | None = None
-        self._threads = ThreadPoolExecutor(
-            max_workers=max(2, (os.cpu_count() or 1) * 3 // 2), thread_name_prefix="inference"
-        )
+        self.shadow = ShadowScorer()
+        self._canary_guard = CanaryGuard(self.catalog, registry)
+        self.offload = Offload(settings.serving.offload, settings.serving.threads)
+        self._loop_lag = LoopLagMonitor()
 
     async def open(self) -> None:
         """Begin to follow the registry and to feed the reservoir. Needs neither to be reachable."""
@@ -34,17 +34,20 @@ class ServingContext:
             self.reservoir = ReservoirWriter(self.settings.reservoir_redis_url.get_secret_value())
             self.reservoir.start()
         self.catalog.start()
+        self._canary_guard.start()
+        self._loop_lag.start()
 
     async def close(self) -> None:
         """Stop following and write what the reservoir still holds."""
         self.catalog.draining = True
+        self._loop_lag.stop()
+        await self._canary_guard.close()
         await self.catalog.close()
+        self.shadow.close()
         if self.reservoir is not None:
             await self.reservoir.close()
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self.offload.close()
 
     async def compute(self, work: Callable[[], T], size: int) -> T:
-        """`work()`, on the loop for a small request and in a thread for a large one (`size` in bytes)."""
-        if size <= INLINE_BYTES:
-            return work()
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        """`work()` of a request of `size` bytes, on the loop if such work is measured to be short."""
+        return await self.offload.run("request", work, size=size)

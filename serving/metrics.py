@@ -1,0 +1,61 @@
+"""Every measure the server exports, in one place: names of the kind `mojoline_<what>_<unit>`.
+
+Base units are seconds and bytes. Labels take few values: no entity, no text of a caller.
+"""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+LATENCY_BUCKETS = (
+    *(0.0005, 0.001, 0.0025, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.04, 0.05),
+    *(0.075, 0.1, 0.25, 0.5, 1.0),
+)
+_SHORT_BUCKETS = (0.00005, 0.0001, 0.00025, *LATENCY_BUCKETS)
+
+# the event loop and its threads
+LOOP_LAG = Histogram(
+    "mojoline_loop_lag_seconds", "How late the event loop runs what is due", buckets=_SHORT_BUCKETS
+)
+LOOP_BLOCKED = Counter(
+    "mojoline_loop_blocked_total", "Times the loop stood still longer than allowed", ["cause"]
+)
+OFFLOADED = Counter("mojoline_offload_total", "Pieces of work by where they ran", ["stage", "place"])
+OFFLOAD_P99 = Gauge(
+    "mojoline_offload_p99_seconds",
+    "Measured p99 of a stage's last decision: below 100 us it runs on the loop",
+    ["stage"],
+    multiprocess_mode="max",
+)
+POOL_THREADS = Gauge("mojoline_inference_threads", "Threads for inference", multiprocess_mode="livesum")
+POOL_WAITING = Gauge(
+    "mojoline_inference_waiting", "Pieces of work that wait for a thread", multiprocess_mode="livesum"
+)
+
+# the prediction cache
+CACHE_REQUESTS = Counter("mojoline_cache_requests_total", "Rows looked up", ["model_name", "result"])
+CACHE_LATENCY = Histogram("mojoline_cache_latency_seconds", "Time of a lookup", buckets=_SHORT_BUCKETS)
+CACHE_JOINED = Counter(
+    "mojoline_cache_single_flight_joined_total", "Rows that waited for the same row of another request"
+)
+CACHE_WRITES = Counter("mojoline_cache_writes_total", "Answers written back", ["result"])
+INFERENCES = Counter("mojoline_inferences_total", "Rows scored by the model", ["model_name"])
+BREAKER_STATE = Gauge(
+    "mojoline_breaker_state",
+    "0 closed, 1 open: what is behind it is left alone",
+    ["dependency"],
+    multiprocess_mode="max",
+)
+
+# pools
+POOL_CONNECTIONS = Gauge(
+    "mojoline_pool_connections",
+    "Connections of a pool: open and in use, and the most it may open",
+    ["pool", "state"],
+    multiprocess_mode="livesum",
+)
+POOL_TIMED_OUT = Counter(
+    "mojoline_pool_waits_timed_out_total", "Requests that got no connection in time", ["pool"]
+)
+FEATURE_SECONDS = Histogram(
+    "mojoline_feature_fetch_seconds", "Time to fetch entities", buckets=LATENCY_BUCKETS
+)
+FEATURE_REQUESTS = Counter("mojoline_feature_requests_total", "Fetches of entities", ["result"])

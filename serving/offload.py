@@ -1,0 +1,117 @@
+"""Where CPU work runs: on the event loop if it is measured to be short there, else in a pool of threads.
+
+Handing work to a thread costs some 50 us and a fight for the interpreter lock, more than a small model takes.
+So every kind of work is timed, by the processor time of its thread (waiting for a core or for the interpreter
+lock is no work), and may run on the loop once its p99 is known to be below `INLINE_SECONDS`.
+"""
+
+import asyncio
+import math
+import os
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Literal, TypeVar
+
+from serving.metrics import OFFLOAD_P99, OFFLOADED, POOL_THREADS, POOL_WAITING
+
+T = TypeVar("T")
+OffloadMode = Literal["auto", "always", "never"]
+
+INLINE_SECONDS = 100e-6
+THREADS_PER_CORE = 1.5  # a starting point: docs/spikes/thread-pool-sizing.md
+SAMPLES = 256
+FEWEST_SAMPLES = 32
+KNOWN_KINDS = 1024
+
+
+class Offload:
+    """The threads for inference, and the decision who needs them. Belongs to one event loop."""
+
+    def __init__(self, mode: OffloadMode = "auto", threads: int | None = None) -> None:
+        self.mode = mode
+        self.threads = threads or default_threads()
+        self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="inference")
+        self._kinds: OrderedDict[tuple[str, str, int], _Kind] = OrderedDict()
+        self._waiting = 0
+        POOL_THREADS.set(self.threads)
+
+    async def run(self, stage: str, work: Callable[[], T], *, size: int = 1, model: str = "") -> T:
+        """`work()`, wherever it belongs; it holds the processor and never waits for anything.
+
+        Args:
+            stage: what kind of work this is; few values, it is a label of the metrics.
+            work: called once, on the loop's thread or on another one.
+            size: bytes or rows: what takes twice as much is timed apart.
+            model: work of the same stage for another model is timed apart.
+        """
+        kind = self._kind(stage, model, size.bit_length())
+        if self.mode == "never" or (self.mode == "auto" and kind.short):
+            kind.on_loop.inc()
+            return kind.timed(work)
+        kind.in_pool.inc()
+        self._count(1)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, kind.timed, work)
+        finally:
+            self._count(-1)
+
+    def close(self) -> None:
+        """Let running work end; what has not begun is dropped."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _count(self, change: int) -> None:
+        self._waiting += change
+        POOL_WAITING.set(max(0, self._waiting - self.threads))
+
+    def _kind(self, stage: str, model: str, magnitude: int) -> "_Kind":
+        key = (stage, model, magnitude)
+        kind = self._kinds.get(key)
+        if kind is None:
+            kind = self._kinds[key] = _Kind(stage)
+            if len(self._kinds) > KNOWN_KINDS:
+                self._kinds.popitem(last=False)
+        return kind
+
+
+def default_threads() -> int:
+    """`CPU_CORES * 1.5`, at least two: one long piece of work must not hold up all others."""
+    return max(2, round(len(os.sched_getaffinity(0)) * THREADS_PER_CORE))
+
+
+class _Kind:
+    """One kind of work and how long it took lately."""
+
+    def __init__(self, stage: str) -> None:
+        self.on_loop = OFFLOADED.labels(stage, "loop")
+        self.in_pool = OFFLOADED.labels(stage, "pool")
+        self.short = False
+        self._p99 = OFFLOAD_P99.labels(stage)
+        self._seconds: list[float] = []
+        self._taken = 0
+
+    def timed(self, work: Callable[[], T]) -> T:
+        started = time.thread_time()
+        try:
+            return work()
+        finally:
+            self._note(time.thread_time() - started)
+
+    def _note(self, seconds: float) -> None:
+        """Remember a duration. Threads may come in each other's way here: a sample is lost, nothing else."""
+        if len(self._seconds) < SAMPLES:
+            self._seconds.append(seconds)
+        else:
+            self._seconds[self._taken % SAMPLES] = seconds
+        self._taken += 1
+        if self._taken % FEWEST_SAMPLES == 0:
+            p99 = percentile(self._seconds, 0.99)
+            self.short = p99 < INLINE_SECONDS
+            self._p99.set(p99)
+
+
+def percentile(values: list[float], share: float) -> float:
+    """The smallest value that `share` of `values` do not exceed; 0.0 for no values."""
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else 0.0
