@@ -1,6 +1,6 @@
 # Everything a person or CI runs. Each target installs what it needs into .venv, nothing else on the machine is touched.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down check test test-system parity torture lock format clean distclean
+.PHONY: help setup demo up down check test test-system test-daimojo parity fuzz torture lock format clean distclean
 SHELL := /bin/bash
 
 PYTHON ?= python3
@@ -55,20 +55,28 @@ check: setup  ## format, lint, types, layers, pins, Dagster definitions
 	VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/dg check defs
 
 test: setup  ## the test suite; no root, no Debian packages (<= 15 minutes on 2 cores)
-	$(BIN)/pytest -m "not system" --durations=15 tests native/tests $(ARGS)
+	$(BIN)/pytest -m "not system and not daimojo" --durations=15 tests native/tests $(ARGS)
 
 test-system: setup  ## what needs root or the packages of deploy/ci/debian-packages.txt
 	$(BIN)/pytest -m system --durations=15 tests native/tests $(ARGS)
 
+test-daimojo: setup  ## H2O's own daimojo with a MOJO2 archive (MOJO2=FILE); installed beside .venv, not into it
+	@test -f "$(MOJO2)" || { echo "make test-daimojo MOJO2=FILE: name a MOJO2 archive of Driverless AI"; exit 1; }
+	@test -d .daimojo || $(BIN)/uv pip install --quiet --python $(BIN)/python --target .daimojo daimojo==$(DAIMOJO_VERSION)
+	MOJO2="$(abspath $(MOJO2))" $(BIN)/pytest -m daimojo tests/daimojo $(ARGS)
+
 parity: setup  ## the native scorer against H2O's Java scorer, model by model, and what the models cover
 	$(BIN)/python native/tests/parity.py $(ARGS)
+
+fuzz: setup  ## libFuzzer on the native scorer's container and decoders, with sanitizers (SECONDS=600)
+	$(BIN)/python native/fuzz/run.py --seconds $(or $(SECONDS),600) $(ARGS)
 
 torture: setup  ## kill -9 of the full-size demo at a random point of each stage (about an hour; ARGS="--seed 7")
 	$(BIN)/python scripts/demo_torture.py $(ARGS)
 
 lock:  ## resolve pyproject.toml into requirements.lock
-	$(BIN)/uv pip compile --quiet --universal --python-version $(PYTHON_VERSION) --all-extras --generate-hashes \
-	  --no-annotate --no-header --no-emit-index-url pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version $(PYTHON_VERSION) --generate-hashes \
+	  --extra train --extra serve --extra local --extra dev --no-annotate --no-header --no-emit-index-url pyproject.toml -o requirements.lock
 
 format:  ## format and mend what ruff can mend
 	$(BIN)/ruff format .
@@ -78,4 +86,4 @@ clean: down  ## forget what the demo made: data, models, runs
 	rm -rf "$${MOJOLINE_HOME:-.mojoline}" demo.json
 
 distclean: clean  ## also remove .venv and every cache
-	rm -rf .venv native/build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .daimojo native/build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,76 +1,58 @@
-"""A model as serving, proofs and training use it: the native scorer with the imputation before it."""
+"""A model as serving, proofs and training use it: its runtime with the imputation before it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
-import mojo_scorer
 import numpy as np
 from numpy.typing import NDArray
 
-from mojoline.runtime.errors import RowRefusedError, RuntimeModelError
-from mojoline.runtime.imputation import impute
+from mojoline.runtime.scoring_runtime import Columns, Rows, RuntimeName, ScoringRuntime, open_runtime
 
-Rows = Sequence[Mapping[str, object]]
-Columns = Mapping[str, Sequence[object] | NDArray[np.generic]]
+__all__ = ["Columns", "Rows", "ScoringModel"]
 
 
 class ScoringModel:
-    """One MOJO and the values that fill its missing inputs. Safe to score from several threads at once."""
+    """One archive and the values that fill its missing inputs. Safe to score from several threads at once."""
 
-    def __init__(self, model: mojo_scorer.Model, fill: Mapping[str, float]) -> None:
-        self._model = model
+    def __init__(self, runtime: ScoringRuntime, fill: Mapping[str, float]) -> None:
+        self._runtime = runtime
         self._fill = dict(fill)
-        self.feature_names: list[str] = list(model.feature_names)
-        self.domains: dict[str, list[str]] = dict(model.domains)
-        self.output_names: list[str] = list(model.output_names)
-        domain = model.response_domain
-        self.response_domain: list[str] | None = None if domain is None else list(domain)
+        self.feature_names = runtime.feature_names
+        self.domains = runtime.domains
+        self.output_names = runtime.output_names
+        self.response_domain = runtime.response_domain
 
     @classmethod
-    def load(cls, mojo: Path, impute: Mapping[str, float]) -> Self:
+    def load(cls, mojo: Path, impute: Mapping[str, float], runtime: RuntimeName | None = None) -> Self:
         """Load `mojo`; `impute` is the manifest's `reduction.impute` (column -> value), {} for none.
 
+        The runtime is chosen by what the archive is; `runtime` insists on one.
+
         Raises:
-            RuntimeModelError: the file is missing, malformed, or of a kind the scorer does not know.
+            RuntimeModelError: the file is missing, malformed, of a kind no runtime knows, or for another one.
         """
-        try:
-            return cls(mojo_scorer.load(mojo), impute)
-        except (mojo_scorer.MojoError, OSError) as error:
-            raise RuntimeModelError(f"{mojo} cannot be loaded: {error}") from error
+        return cls(open_runtime(mojo, runtime), impute)
 
     @property
     def algorithm(self) -> str:
-        """The algorithm that decides: of a pipeline, its main model's (`gbm`, `glm`, `xgboost`)."""
-        return str(self._model.main_algorithm)
+        """The algorithm that decides: of a pipeline, its main model's (`gbm`, `glm`, ...); `mojo2`."""
+        return self._runtime.algorithm
 
     @property
     def nbytes(self) -> int:
         """Bytes the loaded model holds in memory."""
-        return int(self._model.nbytes)
+        return self._runtime.nbytes
 
     @property
     def h2o_version(self) -> str:
-        """The H2O release that wrote the MOJO."""
-        return str(self._model.h2o_version)
+        """The H2O (or Driverless AI) release that wrote the archive."""
+        return self._runtime.h2o_version
 
     @property
     def mojo_version(self) -> str:
-        """The format version written in the MOJO."""
-        return str(self._model.mojo_version)
-
-    def matrix(self, data: Rows | Columns) -> NDArray[np.float64]:
-        """Rows or columns as the model's inputs: float64[n, k], levels by index, missing and unseen filled.
-
-        Raises:
-            RowRefusedError: a value is neither missing nor a number or level its column can hold.
-        """
-        try:
-            return impute(self._model.matrix(data), self.feature_names, self._fill)
-        except mojo_scorer.RowError as error:
-            raise RowRefusedError(str(error)) from error
-        except mojo_scorer.MojoError as error:
-            raise RuntimeModelError(str(error)) from error
+        """The format version written in the archive."""
+        return self._runtime.mojo_version
 
     def score(self, data: Rows | Columns) -> NDArray[np.float64]:
         """Scores float64[n, m], one column per entry of `output_names`: probabilities, or the value.
@@ -82,12 +64,7 @@ class ScoringModel:
             RowRefusedError: a value is neither missing nor a number or level its column can hold.
             RuntimeModelError: the scorer failed.
         """
-        matrix = self.matrix(data)
-        try:
-            scores: NDArray[np.float64] = self._model.score(matrix)
-        except mojo_scorer.MojoError as error:
-            raise RuntimeModelError(str(error)) from error
-        return scores
+        return self._runtime.score(data, self._fill)
 
     def label(self, scores: NDArray[np.float64]) -> list[str] | None:
         """The label of each row of `scores` (float64[n, m] of `score`); None for a regression.
@@ -98,6 +75,6 @@ class ScoringModel:
         if labels is None:
             return None
         if len(labels) == 2:
-            positive = scores[:, 1] >= self._model.default_threshold
+            positive = scores[:, 1] >= self._runtime.default_threshold
             return [labels[int(flag)] for flag in positive]
         return [labels[int(index)] for index in scores.argmax(axis=1)]
