@@ -5,6 +5,7 @@
 #include "coxph.hpp"
 #include "deep_learning.hpp"
 #include "errors.hpp"
+#include "gam.hpp"
 #include "gbm.hpp"
 #include "glm.hpp"
 #include "glrm.hpp"
@@ -34,6 +35,7 @@ constexpr Algorithm kAlgorithms[] = {
     {"Cox Proportional Hazards", "coxph", read_coxph},
     {"Deep Learning", "deeplearning", read_deep_learning},
     {"deep learning", "deeplearning", read_deep_learning},
+    {"Generalized Additive Model", "gam", read_gam},
     {"Gradient Boosting Machine", "gbm", read_gbm},
     {"Gradient Boosting Method", "gbm", read_gbm},
     {"Generalized Linear Model", "glm", read_glm},

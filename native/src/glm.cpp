@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include "glm_link.hpp"
 #include "java_math.hpp"
 #include "java_numbers.hpp"
 #include "level_blocks.hpp"
@@ -12,19 +13,6 @@ namespace mojo {
 namespace {
 
 enum class Kind { binary, plain, multinomial, ordinal };
-enum class GlmLink { identity, logit, log, inverse, tweedie };
-
-// GBM's links differ in their clamps, so these are GLM's own.
-double mean_of(GlmLink link, double eta, double power) {
-  switch (link) {
-    case GlmLink::identity: return eta;
-    case GlmLink::logit: return 1 / (java_exp(-eta) + 1);
-    case GlmLink::log: return java_exp(eta);
-    case GlmLink::inverse: return 1 / (eta < 0 ? java_min(-1e-5, eta) : java_max(1e-5, eta));
-    case GlmLink::tweedie: break;
-  }
-  return power == 0 ? java_max(2e-16, java_exp(eta)) : std::pow(eta, 1 / power);
-}
 
 Kind parse_kind(const std::string& family) {
   for (const char* name : {"binomial", "fractionalbinomial", "quasibinomial"}) {
@@ -36,15 +24,6 @@ Kind parse_kind(const std::string& family) {
   if (family == "multinomial") return Kind::multinomial;
   if (family == "ordinal") return Kind::ordinal;
   throw UnsupportedError("GLM family " + family + " is not supported");
-}
-
-GlmLink parse_glm_link(const std::string& link) {
-  if (link == "identity") return GlmLink::identity;
-  if (link == "logit") return GlmLink::logit;
-  if (link == "log") return GlmLink::log;
-  if (link == "inverse") return GlmLink::inverse;
-  if (link == "tweedie") return GlmLink::tweedie;
-  throw UnsupportedError("GLM link " + link + " is not supported");
 }
 
 class Glm final : public Scorer, public ReasonCodes {
@@ -70,7 +49,10 @@ class Glm final : public Scorer, public ReasonCodes {
         preds[2] = mean;
         break;
       }
-      case Kind::multinomial: score_multinomial(filled, preds); break;
+      case Kind::multinomial:
+        for (std::size_t c = 0; c < classes; ++c) preds[c + 1] = eta_of(c, filled);
+        share_classes({preds, classes + 1});
+        break;
       case Kind::ordinal: score_ordinal(filled, offset, preds);
     }
   }
@@ -132,29 +114,6 @@ class Glm final : public Scorer, public ReasonCodes {
     const double* of_numbers = coefficients + offsets[categories];
     for (std::size_t i = 0; i < numbers; ++i) eta += of_numbers[i] * row[categories + i];
     return eta + coefficients[per_class - 1];
-  }
-
-  void score_multinomial(const double* row, double* preds) const {
-    double largest = 0;  // Java starts here, not at the first eta
-    for (std::size_t c = 0; c < classes; ++c) {
-      preds[c + 1] = eta_of(c, row);
-      if (preds[c + 1] > largest) largest = preds[c + 1];
-    }
-    double sum = 0;
-    for (std::size_t c = 1; c <= classes; ++c) {
-      preds[c] = java_exp(preds[c] - largest);
-      sum += preds[c];
-    }
-    double share = 1 / sum;
-    double best = 0;
-    preds[0] = 0;
-    for (std::size_t c = 1; c <= classes; ++c) {
-      preds[c] *= share;
-      if (preds[c] > best) {
-        best = preds[c];
-        preds[0] = static_cast<double>(c - 1);
-      }
-    }
   }
 
   void score_ordinal(const double* row, double offset, double* preds) const {

@@ -130,6 +130,8 @@ double java_exp(double x) {
   return rest * scaled + scaled;
 }
 
+double java_pow(double x, double y) { return y == 2 ? x * x : std::pow(x, y); }
+
 // fdlibm's: x = 2^k (1 + f), s = f / (2 + f), log(1 + f) = f - s (f - R(s)), with its two ways to round.
 double strict_log(double x) {
   constexpr double kLn2High = 0x1.62e42feep-1, kLn2Low = 0x1.a39ef35793c76p-33;

@@ -42,6 +42,11 @@ Model::Model(ModelInfo info, std::string algorithm, std::string main_algorithm,
       algorithm_(std::move(algorithm)),
       main_algorithm_(std::move(main_algorithm)),
       scorer_(std::move(scorer)) {
+  for (std::string& name : scorer_->added_columns()) {
+    auto place = static_cast<std::ptrdiff_t>(info_.n_features++);
+    info_.columns.insert(info_.columns.begin() + place, std::move(name));
+    info_.domains.insert(info_.domains.begin() + place, std::nullopt);
+  }
   const std::string* offset = info_.values.find("offset_column");
   if (offset && scorer_->offset_use() != OffsetUse::none) offset_column_ = *offset;
   output_names_ = name_outputs(info_, *scorer_);

@@ -58,6 +58,8 @@ class Scorer {
   virtual OffsetUse offset_use() const { return OffsetUse::refused; }
   // Names of the values where they are no classes; empty: "predict".
   virtual std::vector<std::string> value_names() const { return {}; }
+  // Columns that a record needs beside those of model.ini; a row has them behind the others.
+  virtual std::vector<std::string> added_columns() const { return {}; }
   // Where h2o-genmodel, and so this scorer, does other than a user expects of this very model: one sentence
   // each.
   virtual std::vector<std::string> deviations() const { return {}; }
