@@ -7,12 +7,14 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cmath>
 #include <filesystem>
 
 #include "docs.hpp"
 #include "model.hpp"
+#include "numpy_arrays.hpp"
 #include "record_matrix.hpp"
 #include "word_vectors.hpp"
 
@@ -22,34 +24,25 @@ using namespace nb::literals;
 namespace mojo {
 namespace {
 
-using Input = nb::ndarray<const double, nb::numpy, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
-using Matrix = nb::ndarray<nb::numpy, double, nb::ndim<2>, nb::c_contig>;
-using Column = nb::ndarray<nb::numpy, double, nb::ndim<1>>;
-
 using Vector = nb::ndarray<nb::numpy, float, nb::ndim<1>>;
 
-template <class T>
-nb::capsule own(std::vector<T>& values) {
-  auto kept = std::make_unique<std::vector<T>>(std::move(values));
-  nb::capsule owner(kept.get(), [](void* p) noexcept { delete static_cast<std::vector<T>*>(p); });
-  kept.release();
-  return owner;
-}
-
-Matrix to_matrix(std::vector<double> values, std::size_t rows, std::size_t width) {
-  double* data = values.data();
-  return Matrix(data, {rows, width}, own(values));
+nb::object to_matrix(const std::vector<double>& values, std::size_t rows, std::size_t width) {
+  NumpyArray matrix(rows, width);
+  std::ranges::copy(values, matrix.values());
+  return matrix.take();
 }
 
 class PyModel {
  public:
-  explicit PyModel(std::unique_ptr<const Model> model) : model_(std::move(model)), reader_(*model_) {}
+  explicit PyModel(std::unique_ptr<const Model> model) : model_(std::move(model)), reader_(*model_) {
+    for (const std::string& name : model_->output_names()) names_.emplace_back(name.c_str());
+  }
 
   const Model& model() const { return *model_; }
 
-  Matrix matrix(nb::handle data, const std::string& unseen) const {
+  nb::object matrix(nb::handle data, const std::string& unseen) const {
     Records records = reader_.read(data, {.unseen_is_error = unseen_is_error(unseen)});
-    return to_matrix(std::move(records.values), records.rows, model_->n_features());
+    return to_matrix(records.values, records.rows, model_->n_features());
   }
 
   nb::tuple matrix_and_counts(nb::handle data, const std::string& unseen) const {
@@ -69,21 +62,24 @@ class PyModel {
     nb::dict counts;
     counts["missing"] = missing;
     counts["unseen"] = unknown;
-    return nb::make_tuple(to_matrix(std::move(records.values), records.rows, width), counts);
+    return nb::make_tuple(to_matrix(records.values, records.rows, width), counts);
   }
 
-  Matrix score(const Input& rows, nb::handle offset) const {
-    if (rows.shape(1) != model_->n_features()) {
-      throw RowError("matrix has " + std::to_string(rows.shape(1)) + " columns, the model wants " +
+  nb::object score(nb::handle given, nb::handle offset) const {
+    MatrixView rows(given);
+    if (rows.width() != model_->n_features()) {
+      throw RowError("matrix has " + std::to_string(rows.width()) + " columns, the model wants " +
                      std::to_string(model_->n_features()));
     }
-    std::optional<std::vector<double>> offsets = read_offset(offset, rows.shape(0));
-    std::vector<double> out(rows.shape(0) * model_->n_outputs());
+    std::optional<std::vector<double>> offsets = read_offset(offset, rows.rows());
+    NumpyArray out(rows.rows(), model_->n_outputs());
     {
       nb::gil_scoped_release release;
-      model_->score({rows.data(), rows.size()}, out, nullptr, offsets ? offsets->data() : nullptr);
+      model_->score({rows.values(), rows.rows() * rows.width()},
+                    {out.values(), rows.rows() * model_->n_outputs()}, nullptr,
+                    offsets ? offsets->data() : nullptr);
     }
-    return to_matrix(std::move(out), rows.shape(0), model_->n_outputs());
+    return out.take();
   }
 
   nb::dict predict(nb::handle data, nb::handle offset, const std::string& unseen) const {
@@ -103,7 +99,7 @@ class PyModel {
     nb::dict result;
     if (model_->info().is_classifier()) result["predict"] = name_labels(labels);
     for (std::size_t k = 0; k < width; ++k) {
-      nb::str name(model_->output_names()[k].c_str());
+      const nb::str& name = names_[k];
       if (result.contains(name))
         throw RowError("output name '" + model_->output_names()[k] + "' is not unique: use score()");
       result[name] = output_column(out, k, rows, width);
@@ -148,9 +144,10 @@ class PyModel {
   }
 
   static Vector to_vector(std::vector<float> values) {
-    std::size_t width = values.size();
-    float* data = values.data();
-    return Vector(data, {width}, own(values));
+    auto kept = std::make_unique<std::vector<float>>(std::move(values));
+    nb::capsule owner(kept.get(), [](void* p) noexcept { delete static_cast<std::vector<float>*>(p); });
+    std::vector<float>& owned = *kept.release();
+    return Vector(owned.data(), {owned.size()}, owner);
   }
 
   // None, one number for all rows, or one number per row.
@@ -179,22 +176,22 @@ class PyModel {
       if (label < 0) {
         names.append(nb::none());  // an ordinal model without any likely class
       } else {
-        names.append(nb::str(model_->output_names()[static_cast<std::size_t>(label)].c_str()));
+        names.append(names_[static_cast<std::size_t>(label)]);
       }
     }
     return names;
   }
 
-  static Column output_column(const std::vector<double>& out, std::size_t k, std::size_t rows,
-                              std::size_t width) {
-    std::vector<double> column(rows);
-    for (std::size_t i = 0; i < rows; ++i) column[i] = out[i * width + k];
-    double* data = column.data();
-    return Column(data, {rows}, own(column));
+  static nb::object output_column(const std::vector<double>& out, std::size_t k, std::size_t rows,
+                                  std::size_t width) {
+    NumpyArray column(rows);
+    for (std::size_t i = 0; i < rows; ++i) column.values()[i] = out[i * width + k];
+    return column.take();
   }
 
   std::unique_ptr<const Model> model_;
   RecordReader reader_;
+  std::vector<nb::str> names_;  // of the outputs
 };
 
 PyModel load(const std::filesystem::path& path) {
@@ -274,7 +271,7 @@ NB_MODULE(_core, m) {
            nb::sig("def matrix_and_counts(self, data: Records, *, unseen: Unseen = 'na') -> tuple[Matrix, "
                    "dict[str, dict[str, int]]]"),
            docs::matrix_and_counts)
-      .def("score", &PyModel::score, "rows"_a.noconvert(), "offset"_a = nb::none(),
+      .def("score", &PyModel::score, "rows"_a, "offset"_a = nb::none(),
            nb::sig("def score(self, rows: Matrix, offset: Offset | None = None) -> Matrix"), docs::score)
       .def("predict", &PyModel::predict, "data"_a, "offset"_a = nb::none(), nb::kw_only(), "unseen"_a = "na",
            nb::sig("def predict(self, data: Records, offset: Offset | None = None, *, unseen: Unseen = 'na') "

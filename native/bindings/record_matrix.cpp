@@ -108,6 +108,8 @@ Records RecordReader::read(nb::handle data, const Options& options) const {
     }
     return records;
   };
+  // Asking a list for its arrays and tables would take longer than to read a row of it.
+  if (PyList_CheckExact(data.ptr()) || PyTuple_CheckExact(data.ptr())) return check(read_rows(data, options));
   Doubles2 matrix;
   if (nb::try_cast(data, matrix, false)) return check(copy_matrix(matrix, n_features_));
   bool mapping = is_mapping(data);

@@ -4,7 +4,8 @@
 
 namespace mojo {
 
-void BitSlices::shrink() {
+void BitSlices::finish() {
+  splits_.resize(splits_.size() + kSplitsAhead);
   splits_.shrink_to_fit();
   level_sizes_.shrink_to_fit();
   starts_.shrink_to_fit();

@@ -23,7 +23,7 @@ class BitSlices {
 
   template <class QuestionOf>
   void append(const Tree& tree, QuestionOf question_of);
-  void shrink();
+  void finish();
   std::size_t nbytes() const;
 
   class Pass;

@@ -138,7 +138,7 @@ class CompiledTrees::Builder {
       run.segments.back().last = number + 1;
     }
     if (auto* general = std::get_if<GeneralTrees>(&run.layout)) general->shrink();
-    run.slices.shrink();
+    run.slices.finish();
     runs_.push_back(std::move(run));
     book_ = {};
     open_.clear();

@@ -15,6 +15,10 @@ struct SliceSplit {
   std::uint32_t right_splits : 1;
 };
 
+// A split's answers are fetched while this many splits before it are followed: so many more must stand behind
+// the last one of a list.
+constexpr std::size_t kSplitsAhead = 16;
+
 // The loops over bit slices: vectors of one bit per row, in blocks of a fixed number of rows.
 struct SliceKernels {
   std::size_t words;  // per vector: rows / 64

@@ -48,6 +48,7 @@ MOJO_INLINE void follow_body(const SliceSplit* splits, const std::uint16_t* leve
     WordVector gone_right[n] = {};
     for (int i = 0; i < level_sizes[level]; ++i, ++splits, from += Words) {
       const Word* answer = answers + std::size_t{splits->question} * Words;
+      __builtin_prefetch(answers + std::size_t{splits[kSplitsAhead].question} * Words);
       WordVector right[n];
       for (int v = 0; v < n; ++v) {
         WordVector here, yes;

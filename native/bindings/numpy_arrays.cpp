@@ -1,0 +1,47 @@
+#include "numpy_arrays.hpp"
+
+#include <cstring>
+#include <string>
+
+namespace nb = nanobind;
+
+namespace mojo {
+namespace {
+
+nb::handle numpy_empty() {
+  // Never released: the interpreter may be gone before a destructor would run.
+  static const nb::handle function = nb::object(nb::module_::import_("numpy").attr("empty")).release();
+  return function;
+}
+
+}  // namespace
+
+NumpyArray::NumpyArray(std::size_t size) : NumpyArray(nb::object(nb::int_(size))) {}
+
+NumpyArray::NumpyArray(std::size_t rows, std::size_t width)
+    : NumpyArray(nb::object(nb::make_tuple(rows, width))) {}
+
+NumpyArray::NumpyArray(nb::object shape) {
+  array_ = nb::steal(PyObject_CallOneArg(numpy_empty().ptr(), shape.ptr()));
+  if (!array_.is_valid()) throw nb::python_error();
+  Py_buffer view;
+  if (PyObject_GetBuffer(array_.ptr(), &view, PyBUF_WRITABLE) != 0) throw nb::python_error();
+  values_ = static_cast<double*>(view.buf);
+  PyBuffer_Release(&view);  // the array keeps its memory
+}
+
+MatrixView::MatrixView(nb::handle matrix) {
+  bool readable = PyObject_GetBuffer(matrix.ptr(), &view_, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT) == 0;
+  if (readable && view_.ndim == 2 && view_.itemsize == sizeof(double) && std::strcmp(view_.format, "d") == 0)
+    return;
+  if (readable) {
+    PyBuffer_Release(&view_);
+  } else {
+    PyErr_Clear();
+  }
+  std::string message = "score() takes a C-contiguous float64 matrix, not this " +
+                        std::string(Py_TYPE(matrix.ptr())->tp_name) + ": make one with matrix()";
+  throw nb::type_error(message.c_str());
+}
+
+}  // namespace mojo
