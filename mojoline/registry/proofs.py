@@ -4,6 +4,8 @@ Asset checks, the start of a server and `scripts/validate_mojo_artifact.py` call
 """
 
 import time
+import zipfile
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,10 +17,13 @@ from mojoline.registry.golden import GoldenRows
 from mojoline.registry.integrity import find_damage, list_files, read_manifest
 from mojoline.registry.manifest import GOLDEN, MANIFEST, MOJO, Manifest, ManifestFacts
 from mojoline.runtime.scoring_model import ScoringModel
+from mojoline.runtime.scoring_runtime import RUNTIMES, RuntimeName, runtime_for
 
 MAX_BYTES = 500_000_000
-# Absolute; XGBoost adds up in float32, and most outputs of a MOJO2 are float32.
-TOLERANCES = {"gbm": 1e-9, "glm": 1e-9, "drf": 1e-9, "xgboost": 1e-6, "mojo2": 1e-6}
+# Absolute. XGBoost adds up in float32, and most outputs of a MOJO2 are float32.
+TOLERANCES = dict.fromkeys(["gbm", "glm", "drf", "stackedensemble", "deeplearning", "gam", "rulefit"], 1e-9)
+TOLERANCES |= dict.fromkeys(["pca", "kmeans", "isotonicregression", "upliftdrf", "coxph"], 1e-9)
+TOLERANCES |= {"xgboost": 1e-6, "mojo2": 1e-6}
 REPOSITORY_PINS = Path(__file__).resolve().parents[2] / "versions.env"
 _WARM_UP_ROWS = 100
 _TIMED_ROWS = 1000
@@ -62,6 +67,33 @@ def prove_digests(directory: Path, manifest: Manifest) -> Proof:
         return not damage, "; ".join(damage) or f"{len(manifest.files)} files are as published", figures
 
     return _prove("digests", check)
+
+
+def prove_structure(archive: Path, runtime: RuntimeName | None = None) -> Proof:
+    """The archive is a whole zip of a kind that `runtime` (or any runtime) reads."""
+
+    def check() -> tuple[bool, str, Figures]:
+        fitting = runtime_for(archive)
+        if runtime is not None and runtime != fitting:
+            return (
+                False,
+                f"it is for {fitting} ({RUNTIMES[fitting]}), not for {runtime}",
+                {"runtime": fitting},
+            )
+        try:
+            with zipfile.ZipFile(archive) as opened:
+                damaged, entries = opened.testzip(), len(opened.namelist())
+        except (zipfile.BadZipFile, ValueError, EOFError, zlib.error) as error:
+            return False, f"{archive.name} is no whole zip archive: {error}", {}
+        if damaged is not None:
+            return False, f"{archive.name}: the entry {damaged} is damaged", {}
+        return (
+            True,
+            f"{entries} entries, for {fitting}: {RUNTIMES[fitting]}",
+            {"entries": entries, "runtime": fitting},
+        )
+
+    return _prove("structure", check)
 
 
 def prove_loads(directory: Path, facts: ManifestFacts, *, model: ScoringModel | None = None) -> Proof:

@@ -1,0 +1,88 @@
+"""`validate_mojo_artifact.py --mojo`: a MOJO alone against reference predictions, its own or Java's."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mojoline.registry.golden import GoldenRows
+from mojoline.registry.manifest import GOLDEN, MOJO
+from tests.data.fake_versions import write_fake_mojo2
+from tests.data.tiny_versions import TINY_MODELS
+
+ROOT = Path(__file__).parents[2]
+PROVEN = ["structure", "loads", "pins", "size", "equality", "latency"]
+
+
+def write_reference(path: Path, which: str, shift: float = 0.0) -> Path:
+    """The golden rows of a small model as CSV with the predictions, which `shift` makes wrong.
+
+    Rows with gaps stay out: a small model's PCA gives them no number without the manifest's fill.
+    """
+    golden = GoldenRows.read(TINY_MODELS / which / GOLDEN)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow([*golden.columns, *golden.outputs])
+        for row, scores in zip(golden.rows, golden.expected, strict=True):
+            if all(name in row for name in golden.columns):
+                writer.writerow(
+                    [*(row[name] for name in golden.columns), *(score + shift for score in scores)]
+                )
+    return path
+
+
+def validate(tmp_path: Path, *arguments: object, status: int = 0) -> dict:
+    report = tmp_path / "report.json"
+    command = [sys.executable, ROOT / "scripts" / "validate_mojo_artifact.py", "--output", report]
+    done = subprocess.run([*map(str, [*command, *arguments])], capture_output=True, text=True, check=False)
+    assert done.returncode == status, done.stdout + done.stderr
+    return json.loads(report.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("which", ["first", "regression"])
+def test_predictions_of_the_csv_are_met(which: str, tmp_path) -> None:
+    reference = write_reference(tmp_path / "rows.csv", which)
+    report = validate(
+        tmp_path, "--mojo", TINY_MODELS / which / MOJO, "--runtime", "native", "--reference-data", reference
+    )
+    assert [proof["name"] for proof in report["proofs"]] == PROVEN
+    assert report["passed"]
+    assert report["proofs"][4]["figures"]["rows"] > 50
+
+
+def test_wrong_predictions_are_found(tmp_path) -> None:
+    reference = write_reference(tmp_path / "rows.csv", "first", shift=1e-6)
+    report = validate(
+        tmp_path, "--mojo", TINY_MODELS / "first" / MOJO, "--reference-data", reference, status=1
+    )
+    assert [proof["name"] for proof in report["proofs"] if not proof["passed"]] == ["equality"]
+    # Java is asked instead of the file, and is right.
+    assert validate(
+        tmp_path, "--mojo", TINY_MODELS / "first" / MOJO, "--reference-data", reference, "--java"
+    )["passed"]
+
+
+def test_what_cannot_be_proven_says_why(tmp_path) -> None:
+    reference = write_reference(tmp_path / "rows.csv", "first")
+    mojo = TINY_MODELS / "first" / MOJO
+    report = validate(
+        tmp_path, "--mojo", mojo, "--runtime", "daimojo", "--reference-data", reference, status=1
+    )
+    assert "it is for native (H2O-3 MOJOs (model.ini)), not for daimojo" in report["proofs"][0]["message"]
+    fake = write_fake_mojo2(tmp_path / "two.mojo")
+    report = validate(tmp_path, "--mojo", fake, "--reference-data", reference, status=1)
+    assert [proof["passed"] for proof in report["proofs"]] == [True, False]
+    assert "pip install 'mojoline[daimojo]'" in report["proofs"][1]["message"]
+    damaged = tmp_path / "damaged.zip"
+    damaged.write_bytes(mojo.read_bytes()[:-200])
+    assert (
+        validate(tmp_path, "--mojo", damaged, "--reference-data", reference, status=1)["proofs"][0]["name"]
+        == "structure"
+    )
+    bare = tmp_path / "bare.csv"
+    bare.write_text("distance,carrier\n1,UA\n")
+    report = validate(tmp_path, "--mojo", mojo, "--reference-data", bare, status=1)
+    assert "the reference" in report["error"]
