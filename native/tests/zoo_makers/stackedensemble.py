@@ -13,7 +13,7 @@ from h2o.estimators import (
 )
 
 from zoo_makers.edit import edited, set_keys, slim
-from zoo_makers.pipeline import build_pipeline, reduce
+from zoo_makers.pipeline import build_pipeline, components
 from zoo_makers.zoo_model import Workbench, ZooModel
 
 FAMILIES = {"flag": "binomial", "kind": "multinomial", "amount": "gaussian"}
@@ -64,7 +64,7 @@ def in_pipeline(bench: Workbench, output: Path) -> None:
     columns = ["PC1", "PC2", "few"]
     with tempfile.TemporaryDirectory() as scratch:
         reducer, main = Path(scratch) / "pca.zip", Path(scratch) / "main.zip"
-        reduced = Workbench(reduce(bench, reducer))
+        reduced = Workbench(components(bench, reducer))
         bases = train_bases(reduced, "kind", ["glm", "xgboost"], columns)
         model = H2OStackedEnsembleEstimator(base_models=bases, seed=1)
         model.train(x=columns, y="kind", training_frame=reduced.frame)
