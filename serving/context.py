@@ -10,6 +10,8 @@ from serving.canary_guard import CanaryGuard
 from serving.loop_lag import LoopLagMonitor
 from serving.model_catalog import ModelCatalog
 from serving.offload import Offload
+from serving.prediction_cache import PredictionCache
+from serving.redis_pool import open_redis_pool
 from serving.shadow import ShadowScorer
 
 T = TypeVar("T")
@@ -26,6 +28,10 @@ class ServingContext:
         self.shadow = ShadowScorer()
         self._canary_guard = CanaryGuard(self.catalog, registry)
         self.offload = Offload(settings.serving.offload, settings.serving.threads)
+        self.redis_pool = open_redis_pool(settings)
+        self.cache = PredictionCache(
+            self.offload, self.redis_pool, mode=settings.cache.mode, ttl_seconds=settings.cache.ttl_seconds
+        )
         self._loop_lag = LoopLagMonitor()
 
     async def open(self) -> None:
@@ -33,6 +39,9 @@ class ServingContext:
         if self.settings.reservoir_redis_url is not None:
             self.reservoir = ReservoirWriter(self.settings.reservoir_redis_url.get_secret_value())
             self.reservoir.start()
+        if self.redis_pool is not None:
+            self.redis_pool.start()
+        self.cache.start()
         self.catalog.start()
         self._canary_guard.start()
         self._loop_lag.start()
@@ -43,6 +52,9 @@ class ServingContext:
         self._loop_lag.stop()
         await self._canary_guard.close()
         await self.catalog.close()
+        await self.cache.close()
+        if self.redis_pool is not None:
+            await self.redis_pool.close()
         self.shadow.close()
         if self.reservoir is not None:
             await self.reservoir.close()

@@ -4,6 +4,7 @@ MojolineError
 └── ServingError
     ├── ApiError             an answer with a status code and a message for the caller
     ├── PortTakenError       a port of the server is in use
+    ├── RedisUnavailableError  the cache did not answer: the request goes on without it
     └── ServedVersionError   a version cannot be served; the older one stays
 """
 
@@ -22,6 +23,10 @@ class PortTakenError(ServingError):
 
 class ServedVersionError(ServingError):
     """A published version does not hold what it promises; the message says which proof failed."""
+
+
+class RedisUnavailableError(ServingError):
+    """Redis did not answer in time, or said that it cannot."""
 
 
 class ApiError(ServingError):

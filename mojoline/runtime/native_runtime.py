@@ -43,7 +43,10 @@ class NativeRuntime:
 
     def score(self, data: Rows | Columns, fill: Mapping[str, float]) -> NDArray[np.float64]:
         """As `ScoringRuntime.score`."""
-        matrix = self.matrix(data, fill)
+        return self.score_matrix(self.matrix(data, fill))
+
+    def score_matrix(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The scores of what `matrix` made."""
         try:
             scores: NDArray[np.float64] = self._model.score(matrix)
         except mojo_scorer.MojoError as error:

@@ -7,7 +7,15 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from mojoline.runtime.scoring_runtime import Columns, Rows, RuntimeName, ScoringRuntime, open_runtime
+from mojoline.runtime.errors import RuntimeModelError
+from mojoline.runtime.scoring_runtime import (
+    Columns,
+    MatrixRuntime,
+    Rows,
+    RuntimeName,
+    ScoringRuntime,
+    open_runtime,
+)
 
 __all__ = ["Columns", "Rows", "ScoringModel"]
 
@@ -65,6 +73,29 @@ class ScoringModel:
             RuntimeModelError: the scorer failed.
         """
         return self._runtime.score(data, self._fill)
+
+    @property
+    def has_matrix(self) -> bool:
+        """Whether `matrix` and `score_matrix` may be called."""
+        return isinstance(self._runtime, MatrixRuntime)
+
+    def matrix(self, data: Rows | Columns) -> NDArray[np.float64]:
+        """The model's inputs: float64[n, k], levels by index, gaps filled. Equal rows have equal scores.
+
+        Raises:
+            RowRefusedError: a value is neither missing nor a number or level its column can hold.
+            RuntimeModelError: the runtime failed, or has no such form of a row.
+        """
+        return self._matrix_runtime().matrix(data, self._fill)
+
+    def score_matrix(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+        """As `score`, of what `matrix` made."""
+        return self._matrix_runtime().score_matrix(matrix)
+
+    def _matrix_runtime(self) -> MatrixRuntime:
+        if not isinstance(self._runtime, MatrixRuntime):
+            raise RuntimeModelError(f"{self.algorithm} archives are scored from rows only")
+        return self._runtime
 
     def label(self, scores: NDArray[np.float64]) -> list[str] | None:
         """The label of each row of `scores` (float64[n, m] of `score`); None for a regression.

@@ -7,7 +7,7 @@ runtime, which is an extra of this project and wants a licence.
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +44,19 @@ class ScoringRuntime(Protocol):
             RowRefusedError: a value is neither missing nor a number or level its column can hold.
             RuntimeModelError: the runtime failed.
         """
+        ...
+
+
+@runtime_checkable
+class MatrixRuntime(Protocol):
+    """What a `ScoringRuntime` may offer besides: the row as numbers, which tells one row from another."""
+
+    def matrix(self, data: Rows | Columns, fill: Mapping[str, float]) -> NDArray[np.float64]:
+        """Rows or columns as the model's inputs: float64[n, k], levels by index, gaps and unseen filled."""
+        ...
+
+    def score_matrix(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The scores of what `matrix` made; RuntimeModelError if the runtime fails."""
         ...
 
 

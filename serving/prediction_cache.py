@@ -1,0 +1,194 @@
+"""Scores from Redis where they are known: a look-aside cache whose keys hold the version.
+
+Key: `<namespace>:{<model>}:v<version>:pred:<sha256>`; the hash is over the model's own input row (columns in
+its order, float64 bits, levels by index, missing as one NaN, -0.0 as 0.0), the manifest's digest and the
+options. A new version makes every old key unreachable at once; the old ones end by their time to live.
+
+Features of entities are fetched before the row is known, so a hit saves the scoring and nothing else: that is
+what `auto` compares with the time of a lookup.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mojoline.runtime.scoring_model import Columns, Rows
+from serving.errors import RedisUnavailableError
+from serving.metrics import CACHE_JOINED, CACHE_LATENCY, CACHE_REQUESTS, INFERENCES
+from serving.offload import Offload
+from serving.prediction_cache_costs import CacheCosts
+from serving.prediction_cache_writes import WriteBack
+from serving.redis_pool import RedisPool
+from serving.served_model import ServedModel
+
+NAMESPACE = "mojoline"
+
+CacheMode = Literal["auto", "always", "off"]
+CacheState = Literal["hit", "miss", "bypass", "error"]
+Scores = NDArray[np.float64]
+
+
+class PredictionCache:
+    """Scores rows, from Redis if that is known to be faster. Belongs to one event loop.
+
+    `pool` is None where there is no Redis. Redis being slow, full or gone costs the timeout of a few lookups
+    and never an answer.
+    """
+
+    def __init__(
+        self, offload: Offload, pool: RedisPool | None, *, mode: CacheMode, ttl_seconds: float
+    ) -> None:
+        self.mode = mode if pool is not None else "off"
+        self.joined = 0
+        self._offload = offload
+        self._pool = pool
+        self._costs = CacheCosts()
+        self._flights: dict[str, asyncio.Future[Scores | None]] = {}
+        self._writes = WriteBack(pool, ttl_seconds) if pool is not None else None
+
+    def start(self) -> None:
+        """Begin to write back."""
+        if self._writes is not None:
+            self._writes.start()
+
+    async def close(self) -> None:
+        """Stop writing back."""
+        if self._writes is not None:
+            await self._writes.close()
+
+    async def score(
+        self, served: ServedModel, data: Rows | Columns, rows: int, options: str = ""
+    ) -> tuple[Scores, CacheState]:
+        """The scores (float64[n, m]) of `data`, and where they came from; CPU work leaves the loop as needed.
+
+        Args:
+            served: the version.
+            data: as for `ScoringModel.score`.
+            rows: how many rows `data` has.
+            options: whatever else changes the scores.
+
+        Returns:
+            Scores and "hit"; "miss" if one row was not known; "bypass" if Redis was not asked; "error" if it
+            was, and did not answer.
+
+        Raises:
+            RowRefusedError: a value is neither missing nor a number or level its column can hold.
+            RuntimeModelError: the scorer failed.
+        """
+        run, model = self._offload.run, served.name
+        if not self._is_consulted(served, rows):
+            CACHE_REQUESTS.labels(model, "bypass").inc(rows)
+            with self._timed_scoring(model, rows):
+                scores = await run("score", lambda: served.scoring.score(data), size=rows, model=model)
+            return scores, "bypass"
+        matrix = await run("prepare", lambda: served.scoring.matrix(data), size=rows, model=model)
+        keys = prediction_keys(served, matrix, options)
+        first = {key: row for row, key in reversed(list(enumerate(keys)))}
+        known, state = await self._fly(served, matrix, first)
+        return np.stack([known[key] for key in keys]), state
+
+    def _is_consulted(self, served: ServedModel, rows: int) -> bool:
+        if self._pool is None or self.mode == "off" or not served.scoring.has_matrix:
+            return False
+        if self._pool.breaker.is_open:
+            return False
+        return self.mode == "always" or self._costs.prefer_lookup(served.name, rows)
+
+    async def _fly(
+        self, served: ServedModel, matrix: NDArray[np.float64], first: Mapping[str, int]
+    ) -> tuple[dict[str, Scores], CacheState]:
+        """The scores by key. What another request is about to know is waited for, not asked again."""
+        joined = {key: self._flights[key] for key in first if key in self._flights}
+        own = [key for key in first if key not in joined]
+        create = asyncio.get_running_loop().create_future
+        self._flights.update({key: create() for key in own})
+        known: dict[str, Scores] = {}
+        state: CacheState = "hit"
+        try:
+            if own:
+                state = await self._lookup_or_infer(served, matrix, first, own, known)
+        finally:  # None: whoever was to find out was cancelled or failed, so each finds out alone
+            for key in own:
+                self._flights.pop(key).set_result(known.get(key))
+        if joined:
+            self.joined += len(joined)
+            CACHE_JOINED.inc(len(joined))
+            for key, flight in joined.items():
+                found = await asyncio.shield(flight)
+                known[key] = (await self._infer(served, matrix[[first[key]]]))[0] if found is None else found
+        return known, state
+
+    async def _lookup_or_infer(
+        self,
+        served: ServedModel,
+        matrix: NDArray[np.float64],
+        first: Mapping[str, int],
+        keys: Sequence[str],
+        known: dict[str, Scores],
+    ) -> CacheState:
+        """Put the scores of `keys` into `known`."""
+        state: CacheState = "hit"
+        try:
+            known.update(await self._lookup(served, keys))
+        except RedisUnavailableError:
+            state = "error"
+        missing = [key for key in keys if key not in known]
+        CACHE_REQUESTS.labels(served.name, "hit").inc(len(known))
+        if missing:
+            result: CacheState = "error" if state == "error" else "miss"
+            CACHE_REQUESTS.labels(served.name, result).inc(len(missing))
+            scores = await self._infer(served, matrix[[first[key] for key in missing]])
+            known.update(zip(missing, scores, strict=True))
+            if result == "miss" and self._writes is not None:
+                self._writes.offer(missing, scores)
+            return result
+        return state
+
+    async def _lookup(self, served: ServedModel, keys: Sequence[str]) -> dict[str, Scores]:
+        assert self._pool is not None  # noqa: S101 - else nothing is looked up
+        clock = asyncio.get_running_loop().time
+        started = clock()
+        values = await self._pool.ask(self._pool.redis.mget(keys))
+        seconds = clock() - started
+        CACHE_LATENCY.observe(seconds)
+        self._costs.note_lookup(served.name, len(keys), seconds)
+        width = 8 * len(served.scoring.output_names)
+        return {
+            key: np.frombuffer(value, "<f8")
+            for key, value in zip(keys, values, strict=True)
+            if isinstance(value, bytes) and len(value) == width
+        }
+
+    async def _infer(self, served: ServedModel, matrix: NDArray[np.float64]) -> Scores:
+        rows, model = len(matrix), served.name
+        with self._timed_scoring(model, rows):
+            return await self._offload.run(
+                "score_matrix", lambda: served.scoring.score_matrix(matrix), size=rows, model=model
+            )
+
+    @contextmanager
+    def _timed_scoring(self, model: str, rows: int) -> Iterator[None]:
+        clock = asyncio.get_running_loop().time
+        started = clock()
+        yield
+        self._costs.note_scoring(model, rows, clock() - started)
+        INFERENCES.labels(model).inc(rows)
+
+
+def prediction_keys(served: ServedModel, matrix: NDArray[np.float64], options: str = "") -> list[str]:
+    """The key of each row of `matrix`."""
+    canonical = (matrix + 0.0).astype("<f8")  # -0.0 + 0.0 is 0.0
+    canonical[np.isnan(canonical)] = np.nan
+    start = hashlib.sha256(f"{served.manifest_sha256}\n{options}\n".encode())
+    prefix = f"{NAMESPACE}:{{{served.name}}}:v{served.version}:pred:"
+    keys = []
+    for row in canonical:
+        digest = start.copy()
+        digest.update(row.tobytes())
+        keys.append(prefix + digest.hexdigest())
+    return keys
