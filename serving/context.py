@@ -7,6 +7,8 @@ from mojoline.drift.reservoir import ReservoirWriter
 from mojoline.registry.filesystem_registry import FilesystemRegistry
 from mojoline.settings import Settings
 from serving.canary_guard import CanaryGuard
+from serving.entity_features import EntityFeatures
+from serving.entity_pool import open_entity_pool
 from serving.loop_lag import LoopLagMonitor
 from serving.model_catalog import ModelCatalog
 from serving.offload import Offload
@@ -32,6 +34,8 @@ class ServingContext:
         self.cache = PredictionCache(
             self.offload, self.redis_pool, mode=settings.cache.mode, ttl_seconds=settings.cache.ttl_seconds
         )
+        self.entity_pool = open_entity_pool(settings)
+        self.entities = EntityFeatures(self.entity_pool, settings.models_dir)
         self._loop_lag = LoopLagMonitor()
 
     async def open(self) -> None:
@@ -41,6 +45,8 @@ class ServingContext:
             self.reservoir.start()
         if self.redis_pool is not None:
             self.redis_pool.start()
+        if self.entity_pool is not None:
+            self.entity_pool.start()
         self.cache.start()
         self.catalog.start()
         self._canary_guard.start()
@@ -55,6 +61,8 @@ class ServingContext:
         await self.cache.close()
         if self.redis_pool is not None:
             await self.redis_pool.close()
+        if self.entity_pool is not None:
+            await self.entity_pool.close()
         self.shadow.close()
         if self.reservoir is not None:
             await self.reservoir.close()

@@ -3,6 +3,7 @@
 MojolineError
 └── ServingError
     ├── ApiError             an answer with a status code and a message for the caller
+    ├── EntityStoreError     the feature database is away, or its connections are in use
     ├── PortTakenError       a port of the server is in use
     ├── RedisUnavailableError  the cache did not answer: the request goes on without it
     └── ServedVersionError   a version cannot be served; the older one stays
@@ -23,6 +24,10 @@ class PortTakenError(ServingError):
 
 class ServedVersionError(ServingError):
     """A published version does not hold what it promises; the message says which proof failed."""
+
+
+class EntityStoreError(ServingError):
+    """Entity features cannot be had now; the message says why."""
 
 
 class RedisUnavailableError(ServingError):

@@ -1,6 +1,6 @@
-"""Features of single entities, and rows as a caller of the prediction API would send them."""
+"""Rows as a caller of the prediction API would send them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 
@@ -8,40 +8,12 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from mojoline.features.columns import check_columns, cold_path, read_source_columns, table_name
+from mojoline.features.columns import check_columns, cold_path, read_source_columns
 from mojoline.features.connection import connect
 from mojoline.features.selection import WindowQuery
 from mojoline.model_spec import ModelSpec
 
 FETCH_BLOCK = 2000
-
-
-def fetch_hot(
-    database_url: str, spec: ModelSpec, entity_keys: Sequence[object]
-) -> list[dict[str, object] | None]:
-    """The hot features of each entity, in the order asked; None for an entity the table does not have.
-
-    One round trip. An entity with several rows gives its latest by event time.
-    """
-    key = sql.Identifier(spec.source.entity_key)
-    with connect(database_url) as connection:
-        columns = read_source_columns(connection, spec.source.table)
-        check_columns(spec, columns)
-        query = sql.SQL(
-            "SELECT DISTINCT ON ({key}) {key}::text AS {key}, {hot} FROM {table}"
-            " WHERE {key} = ANY(%s) ORDER BY {key}, {time} DESC"
-        ).format(
-            key=key,
-            hot=sql.SQL(", ").join(map(sql.Identifier, spec.features.hot)),
-            table=table_name(spec.source.table),
-            time=sql.Identifier(spec.source.event_time),
-        )
-        with connection.cursor(row_factory=dict_row) as cursor:
-            found = {
-                str(row.pop(spec.source.entity_key)): _plain(row)
-                for row in cursor.execute(query, (list(entity_keys),))
-            }
-    return [found.get(str(entity)) for entity in entity_keys]
 
 
 def fetch_rows(

@@ -1,11 +1,13 @@
 """Extraction on a table that never stands still."""
 
+import asyncio
 import threading
 import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+import asyncpg
 import psycopg
 import pyarrow.parquet as pq
 import pytest
@@ -13,7 +15,8 @@ import pytest
 from mojoline.features.columns import SnapshotColumn
 from mojoline.features.connection import connect
 from mojoline.features.errors import FeatureError
-from mojoline.features.fetch import fetch_hot, fetch_rows
+from mojoline.features.fetch import fetch_rows
+from mojoline.features.hot import StoredRow, fetch_hot, prepare_query
 from mojoline.features.snapshot import Snapshot, extract_snapshot, read_proof
 from mojoline.model_spec import ModelSpec
 
@@ -233,12 +236,60 @@ def test_a_missing_table_no_rows_and_odd_levels_are_told(table_url, database_url
     assert not list(tmp_path.glob("*.csv"))
 
 
-def test_hot_features_come_back_in_the_order_asked(table_url):
-    rows = fetch_hot(table_url, make_spec(), [7, 999_999_999, 1])
-    assert rows[0] == {"heat": 100.0, "mood": MOOD[3], "open": False, "price": 1.0}
-    assert rows[1] is None
-    assert rows[2] is not None
-    assert rows[2]["heat"] is None
+KINDS = {
+    **dict.fromkeys(("heat", "open", "price", "sensor.age", "on"), "numeric"),
+    **dict.fromkeys(("mood", "maker", "what the model reads beside"), "categorical"),
+}
+
+
+def fetch_stored(url: str, keys: list[str], spec: ModelSpec | None = None) -> list[StoredRow | None]:
+    async def fetch() -> list[StoredRow | None]:
+        connection = await asyncpg.connect(url)
+        try:
+            query = await prepare_query(connection, spec or make_spec(), KINDS)
+            return await fetch_hot(connection, query, keys)
+        finally:
+            await connection.close()
+
+    return asyncio.run(fetch())
+
+
+def test_stored_features_come_back_in_the_order_asked(table_url):
+    seven, unknown, one, again = fetch_stored(table_url, ["7", "999999999", "1", "07"])
+    assert seven.features == {
+        "heat": 100.0,
+        "mood": MOOD[3],
+        "open": 0.0,
+        "price": 1.0,
+        "sensor.age": 7.0,
+        "maker": "m1",
+        "on": 1.0,
+    }
+    assert seven.available_at == datetime(2020, 1, 1, tzinfo=UTC)
+    assert unknown is None
+    assert one.features["heat"] is None  # NaN is missing
+    assert again == seven
+    with pytest.raises(asyncpg.DataError):
+        fetch_stored(table_url, ["seven"])
+
+
+def test_of_an_entity_with_several_rows_the_latest_counts(table_url):
+    source = {"table": "readings", "entity_key": "mood", "event_time": "at", "available_at": "known"}
+    spec = ModelSpec.model_validate(
+        {**make_spec(hot=["open", "heat", "price"]).model_dump(exclude_none=True), "source": source}
+    )
+    with psycopg.connect(table_url) as connection:
+        newest = connection.execute("SELECT price FROM readings WHERE mood = 'good' ORDER BY at DESC LIMIT 1")
+        price = float(newest.fetchone()[0])
+    [stored] = fetch_stored(table_url, ["good"], spec)
+    assert stored.features["price"] == price
+
+
+def test_a_missing_table_of_stored_features_is_named(table_url):
+    with psycopg.connect(table_url) as connection:
+        connection.execute("DROP TABLE readings")
+    with pytest.raises(FeatureError, match="no column id in a table readings"):
+        fetch_stored(table_url, ["1"])
 
 
 def test_fetched_rows_are_what_a_caller_would_send(table_url):

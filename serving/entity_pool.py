@@ -1,0 +1,230 @@
+"""Connections to the feature database: bounded, warm from the start, and given up on at once when it dies.
+
+A watcher makes the pool when the database is there, keeps the agreed number of connections open, and probes
+each second: requests fail fast while it is away and never have to find out that it is back.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import asyncpg
+
+from mojoline.settings import FeatureSettings, Settings, SettingsError
+from serving.breaker import PROBE_SECONDS, Breaker
+from serving.errors import EntityStoreError
+from serving.metrics import POOL_CONNECTIONS, POOL_TIMED_OUT
+
+T = TypeVar("T")
+
+CONNECT_SECONDS = 2.0
+QUERIES_PER_CONNECTION = 10**9  # a connection that is replaced makes a request wait for the new one
+RESERVE_SETTINGS = ("superuser_reserved_connections", "reserved_connections")
+LOST = (
+    *(OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError),
+    *(asyncpg.OperatorInterventionError, asyncpg.InsufficientResourcesError),
+)
+"""What says that the database, not the query, is at fault."""
+
+_log = logging.getLogger("mojoline.serving")
+
+
+@dataclass(frozen=True)
+class PoolSize:
+    """Connections of one process."""
+
+    smallest: int
+    largest: int
+
+    @classmethod
+    def of_worker(cls, settings: FeatureSettings, workers: int) -> "PoolSize":
+        """A worker's share of what the server may have; at least one connection."""
+        largest = max(1, settings.max_connections // workers)
+        return cls(min(max(1, settings.min_connections // workers), largest), largest)
+
+
+class EntityPool:
+    """Connections of one process to one database. `start` it on the loop, `close` it at the end."""
+
+    def __init__(self, url: str, size: PoolSize, settings: FeatureSettings) -> None:
+        self._url = url
+        self._size = size
+        self._timeout = settings.timeout_ms / 1000
+        self._acquire = settings.acquire_ms / 1000
+        self._pgbouncer = settings.pgbouncer
+        self._pool: asyncpg.Pool | None = None
+        self._task: asyncio.Task[None] | None = None
+        self.breaker = Breaker("postgres")
+        self.last_error: str | None = "not connected yet"
+        POOL_CONNECTIONS.labels("postgres", "max").set(size.largest)
+
+    def start(self) -> None:
+        """Begin to connect and to watch."""
+        self._task = asyncio.get_running_loop().create_task(self._watch(), name="entity-pool")
+
+    async def close(self) -> None:
+        """Stop watching and disconnect, without waiting for what hangs."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task}, timeout=CONNECT_SECONDS)
+        if self._pool is not None:
+            self._pool.terminate()
+
+    async def use(self, work: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
+        """The result of `work` on a connection of the pool.
+
+        Raises:
+            EntityStoreError: the database is away or too slow, or no connection became free in time.
+            asyncpg.PostgresError: the query is at fault.
+        """
+        pool = self._pool
+        if pool is None or self.breaker.is_open:
+            raise EntityStoreError(f"the feature database is away: {self.last_error}")
+        try:
+            connection = await pool.acquire(timeout=self._acquire)
+        except LOST as error:
+            if isinstance(error, TimeoutError) and self._is_exhausted(pool):
+                POOL_TIMED_OUT.labels("postgres").inc()
+                raise EntityStoreError(
+                    f"all {self._size.largest} connections to the feature database are in use"
+                ) from error
+            raise self._failed(error) from error
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await work(connection)
+        except asyncpg.DataError:  # of the query; the connection is as good as before
+            raise
+        except LOST as error:
+            connection.terminate()  # to cancel the query would be to wait for who does not answer
+            raise self._failed(error) from error
+        except asyncio.CancelledError:
+            connection.terminate()
+            raise
+        finally:
+            await pool.release(connection)
+
+    def _is_exhausted(self, pool: asyncpg.Pool) -> bool:
+        return bool(pool.get_size() >= self._size.largest and pool.get_idle_size() == 0)
+
+    def _failed(self, error: BaseException) -> EntityStoreError:
+        self.last_error = str(error) or type(error).__name__
+        self.breaker.fail()
+        return EntityStoreError(f"the feature database does not answer: {self.last_error}")
+
+    async def _watch(self) -> None:
+        while True:
+            was_away = self._pool is None or self.breaker.is_open
+            try:
+                if self._pool is None:
+                    self._pool = await self._connect()
+                else:
+                    await self._probe(self._pool)
+            except LOST as error:
+                self.last_error = str(error) or type(error).__name__
+                if not was_away:
+                    _log.warning("the feature database is away: %s", self.last_error)
+                self.breaker.open()
+            else:
+                self.last_error = None
+                self.breaker.close()
+                if was_away:
+                    _log.info("the feature database answers")
+            self._count()
+            await asyncio.sleep(PROBE_SECONDS)
+
+    async def _connect(self) -> asyncpg.Pool:
+        return await asyncpg.create_pool(
+            self._url,
+            min_size=self._size.smallest,  # all of them are connected here
+            max_size=self._size.largest,
+            max_queries=QUERIES_PER_CONNECTION,
+            max_inactive_connection_lifetime=0,  # idle ones stay: they are what the warm pool is for
+            reset=_leave_as_it_is,
+            timeout=CONNECT_SECONDS,
+            **session_options(pgbouncer=self._pgbouncer),
+        )
+
+    async def _probe(self, pool: asyncpg.Pool) -> None:
+        """One query within the time a request has, then as many connections as there are to be."""
+        if self._is_exhausted(pool):
+            return  # the requests themselves are the probe
+        connection = await pool.acquire(timeout=CONNECT_SECONDS)
+        try:
+            async with asyncio.timeout(self._timeout):
+                await connection.fetchval("SELECT 1")
+        except BaseException:
+            connection.terminate()
+            raise
+        finally:
+            await pool.release(connection)
+        held = []
+        try:
+            while pool.get_size() < self._size.smallest:
+                held.append(await pool.acquire(timeout=CONNECT_SECONDS))
+        finally:
+            for one in held:
+                await pool.release(one)
+
+    def _count(self) -> None:
+        opened = self._pool.get_size() if self._pool else 0
+        idle = self._pool.get_idle_size() if self._pool else 0
+        POOL_CONNECTIONS.labels("postgres", "open").set(opened)
+        POOL_CONNECTIONS.labels("postgres", "in_use").set(opened - idle)
+
+
+def session_options(*, pgbouncer: bool) -> dict[str, Any]:
+    """How asyncpg connects. pgbouncer in transaction mode knows neither sessions nor prepared statements."""
+    if pgbouncer:
+        return {"statement_cache_size": 0, "server_settings": {"application_name": "mojoline"}}
+    settings = {"application_name": "mojoline", "jit": "off", "default_transaction_read_only": "on"}
+    return {"server_settings": settings}
+
+
+async def check_connection_budget(settings: Settings) -> None:
+    """Compare what all workers may open with what Postgres allows; a database that is away is not waited for.
+
+    Raises:
+        SettingsError: it is too much; the message holds the arithmetic.
+    """
+    if settings.database_url is None or settings.features.pgbouncer:
+        return
+    workers = settings.serving.workers
+    size = PoolSize.of_worker(settings.features, workers)
+    with contextlib.suppress(*LOST):
+        connection = await asyncpg.connect(
+            settings.database_url.get_secret_value(),
+            timeout=CONNECT_SECONDS,
+            **session_options(pgbouncer=False),
+        )
+        try:
+            found = await connection.fetch(
+                "SELECT name, setting::int FROM pg_settings WHERE name = ANY($1)",
+                ["max_connections", *RESERVE_SETTINGS],
+            )
+        finally:
+            connection.terminate()
+        allowed = dict(found)
+        reserved = sum(allowed.get(name, 0) for name in RESERVE_SETTINGS)
+        most, free = workers * size.largest, allowed["max_connections"] - reserved
+        if most > free:
+            raise SettingsError(
+                f"{workers} worker(s) x {size.largest} connections = {most}, but Postgres allows "
+                f"{allowed['max_connections']} (max_connections) - {reserved} (reserved) = {free}: lower "
+                "MOJOLINE_FEATURES__MAX_CONNECTIONS or MOJOLINE_SERVING__WORKERS, raise max_connections, or "
+                "put a pgbouncer in between (MOJOLINE_FEATURES__PGBOUNCER)"
+            )
+
+
+def open_entity_pool(settings: Settings) -> EntityPool | None:
+    """The pool of this process; None if the settings name no database."""
+    if settings.database_url is None:
+        return None
+    size = PoolSize.of_worker(settings.features, settings.serving.workers)
+    return EntityPool(settings.database_url.get_secret_value(), size, settings.features)
+
+
+async def _leave_as_it_is(_: asyncpg.Connection) -> None:
+    """No session state is ever set here, so nothing is reset: that saves a round trip for each request."""
