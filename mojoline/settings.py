@@ -87,7 +87,20 @@ class ServingSettings(_Group):
 
     poll_seconds: float = Field(default=5.0, gt=0, description="how often the registry's aliases are read")
     max_rows: int = Field(default=1000, gt=0, description="rows in one request")
-    max_body_bytes: int = Field(default=4_000_000, gt=0, description="bytes in one request body")
+    max_body_bytes: int = Field(default=4_194_304, gt=0, description="bytes in one request body")
+    host: str = Field(default="127.0.0.1", description="address the ports are opened on")
+    max_inflight: int = Field(default=256, gt=0, description="predictions in flight; more are turned away")
+    timeout_seconds: float = Field(default=30.0, gt=0, description="longest time a prediction may take")
+    body_seconds: float = Field(default=10.0, gt=0, description="longest time a request may take to arrive")
+    max_connections: int = Field(default=2048, gt=0, description="connections per worker")
+    rate_per_key: float | None = Field(
+        default=None, gt=0, description="requests a second with one API key; default: any number"
+    )
+    docs: bool = Field(default=False, description="show /docs and /openapi.json")
+    log: Literal["json", "text"] = Field(default="json", description="how log lines are written")
+    drain_delay_seconds: float = Field(
+        default=0.5, ge=0, description="wait between not being ready and closing the port"
+    )
     drain_seconds: float = Field(
         default=30.0, ge=0, description="longest wait at the end for requests in flight"
     )
@@ -163,6 +176,9 @@ class Settings(BaseSettings):
         description="where model versions are published",
     )
     admin_token: SecretStr | None = Field(default=None, description="bearer token of the control plane")
+    api_keys: SecretStr | None = Field(
+        default=None, description="name:key of everybody who may predict, with commas between; default: all"
+    )
     ports: Ports = Ports()
     training: TrainingSettings = TrainingSettings()
     serving: ServingSettings = ServingSettings()

@@ -17,9 +17,10 @@ from mojoline.registry.errors import ConflictError, CorruptVersionError, NotFoun
 from mojoline.registry.experiment import Experiment
 from serving.context import ServingContext
 from serving.errors import ApiError, bad_request, unavailable
+from serving.json_reading import parse_json, show
 from serving.request_reading import read_body
 from serving.responses import error_response, json_response
-from serving.row_batch import parse_json, require_keys, show
+from serving.row_batch import require_keys
 
 BY = "admin API"
 
@@ -149,7 +150,8 @@ class AdminPlane:
         return _describe_experiment(slot.name, aliases)
 
     async def _content(self, request: Request, *keys: str) -> dict[str, object]:
-        body = await read_body(request, self._context.settings.serving.max_body_bytes)
+        limits = self._context.settings.serving
+        body = await read_body(request, limits.max_body_bytes, limits.body_seconds)
         content = parse_json(body) if body else {}
         require_keys(content, keys)
         return content

@@ -12,6 +12,7 @@ from serving.admin_plane import AdminPlane, BearerGuard
 from serving.context import ServingContext
 from serving.data_plane import DataPlane
 from serving.hot_path import HotPath
+from serving.metrics_page import metrics_page
 from serving.request_scope import RequestScope
 from serving.responses import install_error_handlers
 
@@ -39,10 +40,19 @@ def create_app(
         finally:
             await shared.close()
 
-    app = FastAPI(title="mojoline", lifespan=lifespan, docs_url=None, redoc_url=None, telemetry=_SILENT)
+    docs = settings.serving.docs
+    app = FastAPI(
+        title="mojoline",
+        lifespan=lifespan,
+        docs_url="/docs" if docs else None,
+        openapi_url="/openapi.json" if docs else None,
+        redoc_url=None,
+        telemetry=_SILENT,
+    )
     app.state.context = shared
     plane = DataPlane(shared)
     app.include_router(plane.router)
+    app.add_route("/metrics", metrics_page, methods=["GET"], include_in_schema=False)
     install_error_handlers(app)
     app.add_middleware(HotPath, predict=plane.predict, infer=plane.infer)
     app.add_middleware(RequestScope)

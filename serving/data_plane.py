@@ -1,17 +1,26 @@
 """The prediction API: the Open Inference Protocol (V2) and the short form `/predict`."""
 
-from datetime import datetime
+from collections.abc import Callable
 from importlib import metadata
 from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from serving.admission import TIMEOUT_HEADER, Admission
 from serving.context import ServingContext
-from serving.errors import unavailable
-from serving.inference import Answer, answer_infer, answer_predict
-from serving.request_reading import read_body, read_event_time
+from serving.errors import bad_request, unavailable
+from serving.infer_dialect import read_infer
+from serving.inference import Answer, Question
+from serving.json_reading import parse_json, show
+from serving.model_statistics import index_models, model_statistics
+from serving.predict_dialect import read_predict
+from serving.predictor import Predictor
+from serving.request_reading import read_body, read_event_time, read_header_length
 from serving.responses import json_response
+from serving.row_batch import require_keys
+
+EXTENSIONS = ("binary_tensor_data", "model_repository", "statistics")
 
 _JSON = "application/json"
 _ROWS = {"type": "array", "minItems": 1, "items": {"type": "object"}}
@@ -41,12 +50,17 @@ _INFER_BODY = {
 }
 
 
+_INDEX_BODY = {"type": "object", "properties": {"ready": {"type": "boolean"}}}
+
+
 class DataPlane:
     """The routes of the prediction API over one `ServingContext`."""
 
     def __init__(self, context: ServingContext) -> None:
         self._context = context
         self._limits = context.settings.serving
+        self._predictor = Predictor(context)
+        self._admission = Admission(self._limits.max_inflight, self._limits.timeout_seconds)
         self.router = APIRouter()
         get, post = self._get, self._post
         get("/v2", self.server_metadata)
@@ -54,36 +68,60 @@ class DataPlane:
         get("/v2/health/ready", self.ready)
         get("/v2/models", self.models)
         post("/predict", self.predict, _PREDICT_BODY)
+        post("/v2/repository/index", self.repository_index, _INDEX_BODY)
+        get("/v2/models/stats", self.statistics)
+        for alias in ("/livez", "/healthz", "/ping"):
+            get(alias, self.live)
+        get("/readyz", self.ready)
         for version in ("", "/versions/{version}"):
+            get(f"/v2/models/{{model}}{version}/stats", self.statistics)
             get(f"/v2/models/{{model}}{version}", self.model_metadata)
             get(f"/v2/models/{{model}}{version}/ready", self.model_ready)
             post(f"/v2/models/{{model}}{version}/infer", self.infer, _INFER_BODY)
 
     async def predict(self, request: Request) -> Response:
-        """Predict rows: `{"model"?: name, "rows": [{column: value}]}`."""
-        event_time = read_event_time(request)
-        body = await read_body(request, self._limits.max_body_bytes)
-        request_id = str(request.scope["request_id"])
-        answer = await self._context.compute(
-            lambda: answer_predict(self._context.catalog.pick, body, self._limits.max_rows, request_id),
-            len(body),
-        )
-        return self._answer(answer, event_time)
+        """Predict rows: `{"model"?: name, "rows": [{column: value}], "contributions"?: true}`."""
+        pick, limit, request_id = self._context.catalog.pick, self._limits.max_rows, _request_id(request)
+        return await self.respond(request, lambda body: read_predict(pick, body, limit, request_id))
 
     async def infer(self, request: Request) -> Response:
         """Predict tensors, one per column, as the Open Inference Protocol says."""
-        event_time = read_event_time(request)
         serving = self._context.catalog.pick(*_path(request))
-        body = await read_body(request, self._limits.max_body_bytes)
-        request_id = str(request.scope["request_id"])
-        answer = await self._context.compute(
-            lambda: answer_infer(serving, body, self._limits.max_rows, request_id), len(body)
-        )
-        return self._answer(answer, event_time)
+        limit, request_id = self._limits.max_rows, _request_id(request)
+
+        def read(body: bytes) -> Question:
+            return read_infer(serving, body, limit, request_id, read_header_length(request, body))
+
+        return await self.respond(request, read)
+
+    async def respond(self, request: Request, read: Callable[[bytes], Question]) -> Response:
+        """The answer to what `read` finds in the body, whatever dialect it is in."""
+        event_time = read_event_time(request)
+        body = await read_body(request, self._limits.max_body_bytes, self._limits.body_seconds)
+        with self._admission.enter(request.headers.get(TIMEOUT_HEADER)) as ticket:
+            answer = await self._predictor.answer(lambda: read(body), len(body), ticket, event_time)
+        return Response(answer.body.content, 200, _headers(answer))
 
     async def server_metadata(self) -> Response:
         """Name, version and protocol extensions of the server."""
-        return json_response({"name": "mojoline", "version": _version(), "extensions": []})
+        return json_response({"name": "mojoline", "version": _version(), "extensions": EXTENSIONS})
+
+    async def repository_index(self, request: Request) -> Response:
+        """The loaded versions of every model and their states: `{"ready"?: true}` for the ready ones only."""
+        body = await read_body(request, self._limits.max_body_bytes, self._limits.body_seconds)
+        content = parse_json(body) if body else {}
+        require_keys(content, ("ready", "repository_name"))
+        ready = content.get("ready", False)
+        if not isinstance(ready, bool):
+            raise bad_request(f"ready is {show(ready)}; true or false is needed")
+        return json_response(index_models(self._context.catalog, ready_only=ready))
+
+    async def statistics(self, request: Request) -> Response:
+        """How often each version was asked, and how long that took, since the server started."""
+        model, version = request.path_params.get("model"), request.path_params.get("version")
+        if model is not None:
+            self._context.catalog.pick(model, version)
+        return json_response({"model_stats": model_statistics(self._context.catalog, model, version)})
 
     async def live(self) -> Response:
         """Whether the process answers."""
@@ -115,17 +153,6 @@ class DataPlane:
             raise unavailable("the server is going down")
         return json_response({"name": model, "ready": True}, headers={"X-Model-Version": served.version})
 
-    def _answer(self, answer: Answer, event_time: datetime | None) -> Response:
-        self._context.shadow.offer(answer)
-        route, reservoir = answer.route, self._context.reservoir
-        served = route.served
-        if reservoir is not None:
-            reservoir.offer(answer.scored_rows(event_time), size=served.reservoir_size)
-        headers = {"X-Model-Name": served.name, "X-Model-Version": served.version, "X-Variant": route.variant}
-        if route.sticky is not None:
-            headers["X-Variant-Sticky"] = str(route.sticky).lower()
-        return Response(answer.body, 200, headers, media_type=_JSON)
-
     def _get(self, path: str, endpoint: Any) -> None:  # noqa: ANN401 - any of the methods above
         self.router.add_api_route(
             path, endpoint, methods=["GET"], response_model=None, openapi_extra=_parameters(path)
@@ -142,6 +169,27 @@ def _version() -> str:
         return metadata.version("mojoline")
     except metadata.PackageNotFoundError:  # run from a checkout, which is the usual way
         return "checkout"
+
+
+def _request_id(request: Request) -> str:
+    return str(request.scope["request_id"])
+
+
+def _headers(answer: Answer) -> dict[str, str]:
+    route, question = answer.route, answer.question
+    spent = ", ".join(f"{stage};dur={1000 * seconds:.3f}" for stage, seconds in question.seconds.items())
+    headers = {
+        "Content-Type": _JSON,
+        "X-Model-Name": route.served.name,
+        "X-Model-Version": route.served.version,
+        "X-Variant": route.variant,
+        "X-Cache": question.cache,
+        "Server-Timing": spent,
+        **answer.body.headers,
+    }
+    if route.sticky is not None:
+        headers["X-Variant-Sticky"] = str(route.sticky).lower()
+    return headers
 
 
 def _path(request: Request) -> tuple[str, str | None]:

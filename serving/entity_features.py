@@ -13,8 +13,8 @@ from mojoline.features.hot import HotQuery, fetch_hot, prepare_query
 from mojoline.model_spec import ModelSpec, SpecError, load_spec
 from serving.entity_pool import EntityPool
 from serving.errors import ApiError, EntityStoreError, bad_request, not_found, unavailable
+from serving.json_reading import show
 from serving.metrics import FEATURE_REQUESTS, FEATURE_SECONDS
-from serving.row_batch import show
 from serving.served_model import ServedModel
 
 NAMED_UNKNOWN = 5

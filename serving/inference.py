@@ -1,34 +1,98 @@
-"""From the bytes of a request to the bytes of its answer: pure functions, for the loop and for threads."""
+"""What a request asks and what it is answered, whatever dialect it speaks.
+
+Every dialect (`predict_dialect`, `infer_dialect`, ...) reads a body into a `Question` that knows how its
+answer is written; `predictor` does what is in between, the same for all of them.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, overload
+from typing import Any, TypeVar
 
-import orjson
+import numpy as np
+from numpy.typing import NDArray
 
 from mojoline.drift.reservoir import ScoredRows
-from mojoline.runtime.errors import RowRefusedError
 from mojoline.runtime.scoring_model import Columns, Rows
-from serving.errors import bad_request
+from serving.errors import ApiError
 from serving.routing import Route, Serving
-from serving.row_batch import check_rows, parse_json, require_keys, require_rows, show
-from serving.served_model import ServedModel
-from serving.tensors import InferenceRequest, output_tensors, parse_inference
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What a model says about n rows: n lists of scores, n labels where there are labels."""
+
+    values: Sequence[Sequence[float]]
+    labels: Sequence[str] | None
+    contributions: NDArray[np.float32] | None = None
+
+
+@dataclass(frozen=True)
+class Body:
+    """The bytes of an answer and the headers that describe them."""
+
+    content: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Question:
+    """A request that was read and checked.
+
+    `data` is what the model scores, `features` the same row by row, `write` makes the body of the answer.
+    """
+
+    serving: Serving
+    route: Route
+    request_id: str
+    data: Rows | Columns
+    features: Sequence[Mapping[str, Any]]
+    entities: Sequence[str | None]
+    write: Callable[["Question", Scores], Body]
+    contributions: bool = False
+    cache: str = "bypass"
+    seconds: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The body of an answer, and the rows behind it for the reservoir."""
+    """A question with its scores and the body made of them."""
 
-    body: bytes
-    serving: Serving
-    route: Route
-    request_id: str
-    features: Sequence[Mapping[str, Any]]
-    scores: Sequence[Sequence[float]]
-    labels: Sequence[str] | None
-    entities: Sequence[str | None]
+    question: Question
+    result: Scores
+    body: Body
+
+    @property
+    def serving(self) -> Serving:
+        """What the aliases said when the request came."""
+        return self.question.serving
+
+    @property
+    def route(self) -> Route:
+        """Who answered."""
+        return self.question.route
+
+    @property
+    def request_id(self) -> str:
+        """The id of the request."""
+        return self.question.request_id
+
+    @property
+    def features(self) -> Sequence[Mapping[str, Any]]:
+        """The scored rows."""
+        return self.question.features
+
+    @property
+    def scores(self) -> Sequence[Sequence[float]]:
+        """The scores of each row."""
+        return self.result.values
+
+    @property
+    def labels(self) -> Sequence[str] | None:
+        """The label of each row."""
+        return self.result.labels
 
     def scored_rows(self, event_time: datetime | None) -> ScoredRows:
         """The rows as the reservoir takes them; `event_time` None means now."""
@@ -41,120 +105,19 @@ class Answer:
             scores=self.scores,
             labels=self.labels,
             event_time=event_time,
-            entities=self.entities,
+            entities=self.question.entities,
         )
 
 
-def answer_predict(
-    pick: Callable[[str | None], Serving], body: bytes, max_rows: int, request_id: str
-) -> Answer:
-    """Answer `POST /predict`: `{"model"?: name, "rows": [{column: value}]}`.
-
-    Args:
-        pick: gives what serves a model by name, or the only model for None.
-        body: the request body.
-        max_rows: most rows in one request.
-        request_id: the id the answer carries.
-
-    Raises:
-        ApiError: the request is malformed or too large, or there is no such model.
-    """
-    content = parse_json(body)
-    require_keys(content, ("model", "rows"))
-    name = content.get("model")
-    if name is not None and not isinstance(name, str):
-        raise bad_request(f"model is {show(name)}; a model's name is needed")
-    serving = pick(name)
-    sent = require_rows(content, max_rows)
-    key = serving.champion.entity_key
-    entities = [_text(row.get(key)) if isinstance(row, dict) else None for row in sent] if key else []
-    route = serving.route(entities, request_id)
-    served = route.served
-    with route.noted():
-        rows = check_rows(served, sent)
-        scores, labels = _score(served, rows)
-    answer = {
-        "model": served.name,
-        "model_version": served.version,
-        "variant": route.variant,
-        "request_id": request_id,
-        "predictions": _predictions(served, scores, labels),
-    }
-    return Answer(orjson.dumps(answer), serving, route, request_id, rows, scores, labels, entities)
-
-
-def answer_infer(serving: Serving, body: bytes, max_rows: int, request_id: str) -> Answer:
-    """Answer an inference request of the Open Inference Protocol; raises as `answer_predict` does."""
-    content = parse_json(body)
-    route = serving.route(_tensor_entities(content, serving.champion.entity_key), request_id)
-    served = route.served
-    with route.noted():
-        request = parse_inference(served, content, max_rows)
-        data: Rows | Columns = request.columns or [{}] * request.rows
-        scores, labels = _score(served, data)
-    answer = {
-        "model_name": served.name,
-        "model_version": served.version,
-        "id": request_id if request.id is None else request.id,
-        "parameters": {"variant": route.variant, "request_id": request_id},
-        "outputs": output_tensors(served, scores, labels, request.outputs),
-    }
-    rows = _ColumnRows(request)
-    entities = [_text(value) for value in request.passed_over.get(served.entity_key or "", [])]
-    return Answer(orjson.dumps(answer), serving, route, request_id, rows, scores, labels, entities)
-
-
-def _tensor_entities(content: Mapping[str, Any], key: str | None) -> Sequence[object]:
-    """The entity keys of a V2 request, looked for before the check, which needs the variant."""
-    inputs = content.get("inputs")
-    for tensor in inputs if isinstance(inputs, list) else []:
-        if isinstance(tensor, dict) and key is not None and tensor.get("name") == key:
-            data = tensor.get("data")
-            return data if isinstance(data, list) else []
-    return []
-
-
-def _score(served: ServedModel, data: Rows | Columns) -> tuple[list[list[float]], list[str] | None]:
+def check_for(route: Route, check: Callable[[], T]) -> T:
+    """`check()`; what it refuses counts as a failure of the variant that would have answered."""
     try:
-        scores = served.scoring.score(data)
-    except RowRefusedError as error:
-        raise bad_request(str(error)) from error
-    rows: list[list[float]] = scores.tolist()
-    return rows, served.scoring.label(scores)
+        return check()
+    except ApiError:
+        with route.noted():
+            raise
 
 
-def _predictions(
-    served: ServedModel, scores: Sequence[Sequence[float]], labels: Sequence[str] | None
-) -> list[dict[str, object]]:
-    names = served.scoring.output_names
-    if labels is not None:
-        return [
-            {"label": label, "probabilities": dict(zip(names, row, strict=True))}
-            for label, row in zip(labels, scores, strict=True)
-        ]
-    if len(names) == 1:
-        return [{"value": row[0]} for row in scores]
-    return [{"values": dict(zip(names, row, strict=True))} for row in scores]
-
-
-def _text(value: object) -> str | None:
+def as_text(value: object) -> str | None:
+    """An entity key as the reservoir keeps it."""
     return None if value is None else str(value)
-
-
-class _ColumnRows(Sequence[Mapping[str, Any]]):
-    """Columns looked at as rows; a row is only built when the reservoir keeps it."""
-
-    def __init__(self, request: InferenceRequest) -> None:
-        self._request = request
-
-    def __len__(self) -> int:
-        return self._request.rows
-
-    @overload
-    def __getitem__(self, index: int) -> Mapping[str, Any]: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Mapping[str, Any]]: ...
-    def __getitem__(self, index: int | slice) -> Mapping[str, Any] | Sequence[Mapping[str, Any]]:
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
-        return {name: values[index] for name, values in self._request.columns.items()}

@@ -59,3 +59,68 @@ FEATURE_SECONDS = Histogram(
     "mojoline_feature_fetch_seconds", "Time to fetch entities", buckets=LATENCY_BUCKETS
 )
 FEATURE_REQUESTS = Counter("mojoline_feature_requests_total", "Fetches of entities", ["result"])
+
+# requests, under the names of MLServer
+REST_REQUESTS = Counter(
+    "rest_server_requests", "Requests answered over REST", ["method", "path", "status_code"]
+)
+REST_SECONDS = Histogram(
+    "rest_server_requests_duration_seconds",
+    "From the head of a request to the end of its answer",
+    ["method", "path"],
+    buckets=LATENCY_BUCKETS,
+)
+REST_IN_PROGRESS = Gauge(
+    "rest_server_requests_in_progress", "REST requests in progress", multiprocess_mode="livesum"
+)
+INFER_SUCCESS = Counter(
+    "model_infer_request_success", "Inference requests answered", ["model_name", "model_version"]
+)
+INFER_FAILURE = Counter(
+    "model_infer_request_failure", "Inference requests refused or failed", ["model_name", "model_version"]
+)
+
+# inference
+ROWS = Counter("mojoline_rows_total", "Rows predicted", ["model_name", "model_version"])
+EXECUTIONS = Counter(
+    "mojoline_executions_total",
+    "Requests that were scored, not answered from the cache",
+    ["model_name", "model_version"],
+)
+INFERRED_ROWS = Counter(
+    "mojoline_inferred_rows_total", "Rows of requests that were scored", ["model_name", "model_version"]
+)
+LAST_INFERENCE = Gauge(
+    "mojoline_last_inference_timestamp_seconds",
+    "When a version was last asked",
+    ["model_name", "model_version"],
+    multiprocess_mode="max",
+)
+STAGE_SECONDS = Histogram(
+    "mojoline_stage_seconds",
+    "Time of a request's stages: parse, feat (stored features), score (with the cache), ser",
+    ["stage", "model_name", "model_version"],
+    buckets=_SHORT_BUCKETS,
+)
+INFLIGHT = Gauge("mojoline_inflight", "Predictions in flight", multiprocess_mode="livesum")
+SHED = Counter("mojoline_shed_total", "Requests turned away", ["reason"])
+
+# models
+MODEL_INFO = Gauge(
+    "mojoline_model_info",
+    "1 for every loaded version; `alias` is champion for the one that serves",
+    ["model_name", "model_version", "digest", "h2o_version", "mojo_version", "alias"],
+    multiprocess_mode="livemax",
+)
+MODEL_BYTES = Gauge(
+    "mojoline_model_loaded_bytes",
+    "Memory of a loaded version",
+    ["model_name", "model_version"],
+    multiprocess_mode="livemax",
+)
+MODEL_GENERATION = Gauge(
+    "mojoline_model_generation",
+    "Generation of aliases.json that is served; least of all workers",
+    ["model_name"],
+    multiprocess_mode="livemin",
+)

@@ -1,5 +1,6 @@
-"""Reading a request: its body within the limit, and the headers that matter to a prediction."""
+"""Reading a request: its body within the limits, and the headers that matter to a prediction."""
 
+import asyncio
 from datetime import UTC, datetime
 
 from starlette.requests import ClientDisconnect, Request
@@ -7,28 +8,53 @@ from starlette.requests import ClientDisconnect, Request
 from serving.errors import ApiError, bad_request, too_large
 
 
-async def read_body(request: Request, limit: int) -> bytes:
-    """The whole body; 413 as soon as it exceeds `limit` bytes, 415 for an encoding that is not supported."""
+async def read_body(request: Request, limit: int, seconds: float) -> bytes:
+    """The whole body.
+
+    Raises:
+        ApiError: 413 as soon as it exceeds `limit` bytes, 408 if it takes longer than `seconds` to come, 415
+            for an encoding or a media type that is not supported.
+    """
     headers = request.headers
     if headers.get("content-encoding", "identity") != "identity":
         raise ApiError(
             415, f"content-encoding {headers['content-encoding']!r} is not supported: send plain JSON"
         )
-    if "inference-header-content-length" in headers:
-        raise ApiError(415, "binary tensor data is not supported: send the tensors as JSON")
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind and kind != "application/octet-stream" and not kind.endswith(("/json", "+json")):
+        raise ApiError(415, f"content-type {kind[:80]!r} is not supported: send application/json")
     announced = headers.get("content-length", "")
     if announced.isdigit() and int(announced) > limit:
         raise too_large(f"the body has {announced} bytes; at most {limit} are allowed: send several requests")
     chunks, size = [], 0
     try:
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size > limit:
-                raise too_large(f"the body has more than {limit} bytes, which is the most that is allowed")
-            chunks.append(chunk)
+        async with asyncio.timeout(seconds):
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > limit:
+                    raise too_large(
+                        f"the body has more than {limit} bytes, which is the most that is allowed"
+                    )
+                chunks.append(chunk)
     except ClientDisconnect as error:
         raise bad_request("the connection closed before the body was complete") from error
+    except TimeoutError as error:
+        raise ApiError(
+            408, f"the body was not complete after {seconds:g} s: send it at once", {"Connection": "close"}
+        ) from error
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def read_header_length(request: Request, body: bytes) -> int | None:
+    """How many bytes of `body` are JSON, by the header of the binary tensor extension; None if all are."""
+    text = request.headers.get("inference-header-content-length")
+    if text is None:
+        return None
+    if not text.isascii() or not text.isdigit() or int(text[:12]) > len(body):
+        raise bad_request(
+            f"Inference-Header-Content-Length is {text[:80]!r}; a number up to {len(body)} is needed"
+        )
+    return int(text[:12])
 
 
 def read_event_time(request: Request) -> datetime | None:

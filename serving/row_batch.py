@@ -7,23 +7,11 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import orjson
-
 from serving.errors import ApiError, bad_request, too_large
+from serving.json_reading import show
 from serving.served_model import ServedModel
 
-SHOWN = 80
-
-
-def parse_json(body: bytes) -> dict[str, Any]:
-    """The JSON object in a request body; 400 if it is anything else (NaN and Infinity are not JSON)."""
-    try:
-        content = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise bad_request(f"the body is not JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise bad_request(f"the body is {show(content)}; an object is needed")
-    return content
+MAX_TEXT = 1000  # characters of a level; longer text is no level
 
 
 def require_keys(content: Mapping[str, Any], allowed: Sequence[str], where: str = "the body") -> None:
@@ -78,6 +66,8 @@ def _check_row(served: ServedModel, index: int, row: Any) -> dict[str, Any]:  # 
         elif kind == "categorical":
             if not isinstance(value, str):
                 raise bad_request(f"rows[{index}].{name} is {show(value)}; text or null is allowed")
+            if len(value) > MAX_TEXT:
+                raise too_long(f"rows[{index}].{name}", value)
         elif isinstance(value, bool):
             altered[name] = float(value)
         elif not isinstance(value, int | float) or not math.isfinite(value):
@@ -101,17 +91,11 @@ def unknown_column(served: ServedModel, where: str, name: object) -> ApiError:
     )
 
 
+def too_long(where: str, text: str) -> ApiError:
+    """400 for a text that can be no level."""
+    return bad_request(f"{where} has {len(text)} characters; at most {MAX_TEXT} are allowed")
+
+
 def missing_value(where: str) -> ApiError:
     """400 for a missing value in a column that must have one."""
     return bad_request(f"{where} is missing; this column needs a value in every row")
-
-
-def show(value: object) -> str:
-    """A JSON value as it stands in a message, cut to a readable length."""
-    try:
-        text = orjson.dumps(value).decode()
-    except (TypeError, ValueError):  # deeper than the encoder goes
-        text = type(value).__name__
-    if isinstance(value, float) and not math.isfinite(value):
-        text = "beyond the range of a number"
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"

@@ -47,6 +47,11 @@ class ServedModel:
         }
 
     @property
+    def contribution_space(self) -> str:
+        """Whose columns contributions have: `raw` the caller's, `reduced` those of a pipeline's model."""
+        return "reduced" if self.scoring.is_pipeline else "raw"
+
+    @property
     def has_labels(self) -> bool:
         """Whether a prediction is one of several labels; else it is a number (or components)."""
         return self.scoring.response_domain is not None

@@ -5,8 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from serving.binary_tensors import Tail
 from serving.errors import bad_request
-from serving.row_batch import missing_value, require_count, require_keys, show, unknown_column
+from serving.inference import Scores
+from serving.json_reading import show
+from serving.row_batch import MAX_TEXT, missing_value, require_count, require_keys, too_long, unknown_column
 from serving.served_model import ServedModel
 
 INTEGERS = {
@@ -16,8 +19,10 @@ INTEGERS = {
 FLOATS = ("FP16", "FP32", "FP64")
 DATATYPES = ("BOOL", *INTEGERS, *FLOATS, "BYTES")
 MATRIX = "predict"
+CONTRIBUTIONS = "contributions"
 
 _REQUEST_KEYS = ("id", "parameters", "inputs", "outputs")
+_OUTPUT_KEYS = ("name", "parameters")
 _INPUT_KEYS = ("name", "shape", "datatype", "parameters", "data")
 
 
@@ -30,6 +35,17 @@ class InferenceRequest:
     columns: Mapping[str, Sequence[Any]]
     passed_over: Mapping[str, Sequence[Any]]
     outputs: Sequence[str] | None
+    binary: frozenset[str] = frozenset()
+    all_binary: bool = False
+
+    @property
+    def contributions(self) -> bool:
+        """Whether the answer is to hold them; only who names them gets them."""
+        return CONTRIBUTIONS in (self.outputs or ())
+
+    def is_binary(self, output: str) -> bool:
+        """Whether an output is wanted as bytes behind the JSON."""
+        return self.all_binary or output in self.binary
 
 
 @dataclass(frozen=True)
@@ -40,17 +56,27 @@ class _Tensor:
     data: list[Any]
 
 
-def parse_inference(served: ServedModel, content: Mapping[str, Any], max_rows: int) -> InferenceRequest:
-    """The columns in an inference request; 400 or 413 names the tensor, the value and what is allowed."""
+def parse_inference(
+    served: ServedModel, content: Mapping[str, Any], max_rows: int, tail: Tail
+) -> InferenceRequest:
+    """The columns in an inference request; 400 or 413 names the tensor, the value and what is allowed.
+
+    Args:
+        served: the version that is to answer.
+        content: the JSON part.
+        max_rows: most rows in one request.
+        tail: the binary part, which must be used up.
+    """
     require_keys(content, _REQUEST_KEYS)
     identifier = content.get("id")
     if identifier is not None and not isinstance(identifier, str):
         raise bad_request(f"id is {show(identifier)}; text is needed")
-    _require_parameters(content, "the body")
+    parameters = _read_parameters(content, "the body")
     inputs = content.get("inputs")
     if not isinstance(inputs, list) or not inputs:
         raise bad_request(f"inputs is {show(inputs)}; a list of tensors is needed, one per column")
-    tensors = [_parse_tensor(index, item) for index, item in enumerate(inputs)]
+    tensors = [_parse_tensor(index, item, tail) for index, item in enumerate(inputs)]
+    tail.require_end()
     if len(tensors) == 1 and len(tensors[0].shape) == 2 and tensors[0].name == MATRIX:
         tensors = _split_matrix(served, tensors[0])
     rows = tensors[0].shape[0]
@@ -72,32 +98,38 @@ def parse_inference(served: ServedModel, content: Mapping[str, Any], max_rows: i
         column = columns.get(name, passed_over.get(name))
         if column is None or None in column:
             raise missing_value(f"input {name}")
-    return InferenceRequest(
-        identifier, rows, columns, passed_over, _parse_outputs(served, content.get("outputs"))
-    )
+    outputs, binary = _parse_outputs(served, content.get("outputs"))
+    all_binary = outputs is None and parameters.get("binary_data_output") is True
+    return InferenceRequest(identifier, rows, columns, passed_over, outputs, binary, all_binary)
 
 
-def output_tensors(
-    served: ServedModel,
-    scores: Sequence[Sequence[float]],
-    labels: Sequence[str] | None,
-    wanted: Sequence[str] | None,
-) -> list[dict[str, object]]:
+def output_tensors(served: ServedModel, result: Scores, request: InferenceRequest) -> list[dict[str, object]]:
     """The answer's tensors: `predict` (labels) where there are labels, then one per score."""
-    shape = [len(scores)]
+    shape = [len(result.values)]
     tensors: list[dict[str, object]] = []
-    if labels is not None:
-        tensors.append({"name": "predict", "datatype": "BYTES", "shape": shape, "data": labels})
+    if result.labels is not None:
+        tensors.append({"name": "predict", "datatype": "BYTES", "shape": shape, "data": result.labels})
     for index, name in enumerate(served.output_fields):
-        data = [row[index] for row in scores]
+        data = [row[index] for row in result.values]
         tensors.append({"name": name, "datatype": "FP64", "shape": shape, "data": data})
-    if wanted is None:
+    if request.outputs is None:
         return tensors
     by_name = {str(tensor["name"]): tensor for tensor in tensors}
-    return [by_name[name] for name in wanted]
+    if result.contributions is not None:
+        by_name[CONTRIBUTIONS] = {
+            "name": CONTRIBUTIONS,
+            "datatype": "FP32",
+            "shape": list(result.contributions.shape),
+            "parameters": {
+                "space": served.contribution_space,
+                "columns": ",".join(served.scoring.contribution_names),
+            },
+            "data": result.contributions.ravel(),
+        }
+    return [by_name[name] for name in request.outputs]
 
 
-def _parse_tensor(index: int, item: Any) -> _Tensor:  # noqa: ANN401 - any JSON value
+def _parse_tensor(index: int, item: Any, tail: Tail) -> _Tensor:  # noqa: ANN401 - any JSON value
     where = f"inputs[{index}]"
     if not isinstance(item, dict):
         raise bad_request(f"{where} is {show(item)}; a tensor object is needed")
@@ -105,15 +137,15 @@ def _parse_tensor(index: int, item: Any) -> _Tensor:  # noqa: ANN401 - any JSON 
     name, shape, datatype, data = (item.get(key) for key in ("name", "shape", "datatype", "data"))
     if not isinstance(name, str):
         raise bad_request(f"{where}.name is {show(name)}; the name of a column is needed")
-    _require_parameters(item, where)
-    if isinstance(item.get("parameters"), dict) and "binary_data_size" in item["parameters"]:
-        raise bad_request(
-            f"input {name} announces binary data, which is not supported; send its data as JSON"
-        )
+    parameters = _read_parameters(item, where)
     if not isinstance(shape, list) or len(shape) not in (1, 2) or not all(_is_size(size) for size in shape):
         raise bad_request(f"input {name} has the shape {show(shape)}; [n] or [n, 1] is needed")
     if datatype not in DATATYPES:
         raise bad_request(f"input {name} has the datatype {show(datatype)}; known are {', '.join(DATATYPES)}")
+    if "binary_data_size" in parameters:
+        if data is not None:
+            raise bad_request(f"input {name} has data and a binary_data_size: send one of them")
+        data = tail.take(name, datatype, parameters["binary_data_size"])
     if not isinstance(data, list):
         raise bad_request(f"input {name} has the data {show(data)}; a list is needed")
     return _Tensor(name, shape, datatype, _flatten(name, shape, data))
@@ -159,6 +191,8 @@ def _require_kind(served: ServedModel, tensor: _Tensor) -> None:
             continue
         if not _fits(value, tensor.datatype):
             raise bad_request(f"input {tensor.name}[{index}] is {show(value)}, which is no {tensor.datatype}")
+        if tensor.datatype == "BYTES" and len(value) > MAX_TEXT:
+            raise too_long(f"input {tensor.name}[{index}]", value)
         if value is True or value is False:
             tensor.data[index] = float(value)
 
@@ -176,22 +210,39 @@ def _fits(value: object, datatype: str) -> bool:
     return isinstance(value, int) and low <= value <= high
 
 
-def _parse_outputs(served: ServedModel, outputs: Any) -> list[str] | None:  # noqa: ANN401 - any JSON value
+def _parse_outputs(
+    served: ServedModel,
+    outputs: Any,  # noqa: ANN401 - any JSON value
+) -> tuple[list[str] | None, frozenset[str]]:
+    """The wanted outputs (None: all but contributions), and those of them that are wanted as bytes."""
     if outputs is None or outputs == []:
-        return None
-    known = [*(["predict"] if served.has_labels else []), *served.output_fields]
+        return None, frozenset()
+    known = [*(["predict"] if served.has_labels else []), *served.output_fields, CONTRIBUTIONS]
     if not isinstance(outputs, list):
         raise bad_request(f"outputs is {show(outputs)}; a list of objects with a name is needed")
-    names = []
+    names, binary = [], set()
     for index, item in enumerate(outputs):
         name = item.get("name") if isinstance(item, dict) else None
         if name not in known:
             raise bad_request(f"outputs[{index}] names {show(name)}; known are {', '.join(known)}")
+        if name in names:
+            raise bad_request(f"outputs[{index}] names {show(name)} a second time")
+        require_keys(item, _OUTPUT_KEYS, f"outputs[{index}]")
+        if _read_parameters(item, f"outputs[{index}]").get("binary_data") is True:
+            binary.add(str(name))
         names.append(str(name))
-    return names
+    return names, frozenset(binary)
 
 
-def _require_parameters(content: Mapping[str, Any], where: str) -> None:
+def _read_parameters(content: Mapping[str, Any], where: str) -> Mapping[str, Any]:
     parameters = content.get("parameters")
-    if parameters is not None and not isinstance(parameters, dict):
+    if parameters is None:
+        return {}
+    if not isinstance(parameters, dict):
         raise bad_request(f"{where} has the parameters {show(parameters)}; an object is needed")
+    for key, value in parameters.items():
+        if not isinstance(value, str | int | float):
+            raise bad_request(
+                f"{where} has the parameter {show(key)} = {show(value)}; text, number or boolean is needed"
+            )
+    return parameters

@@ -1,7 +1,8 @@
 """Errors of the runtime.
 
 RuntimeModelError
-└── RowRefusedError    a row cannot be turned into the model's inputs
+├── RowRefusedError      a row cannot be turned into the model's inputs
+└── ContributionsError   the model has no contributions of its inputs
 """
 
 from mojoline.errors import MojolineError
@@ -13,3 +14,7 @@ class RuntimeModelError(MojolineError):
 
 class RowRefusedError(RuntimeModelError):
     """A row holds something the model has no input for; the caller can mend the row."""
+
+
+class ContributionsError(RuntimeModelError):
+    """The model cannot say what each input contributed; the message says why."""

@@ -1,13 +1,15 @@
 """H2O-3 MOJOs, scored by mojo_scorer."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import mojo_scorer
 import numpy as np
 from numpy.typing import NDArray
 
-from mojoline.runtime.errors import RowRefusedError, RuntimeModelError
+from mojoline.runtime.errors import ContributionsError, RowRefusedError, RuntimeModelError
 from mojoline.runtime.imputation import impute
 from mojoline.runtime.scoring_runtime import Columns, Rows
 
@@ -31,6 +33,7 @@ class NativeRuntime:
         self.h2o_version = str(model.h2o_version)
         self.mojo_version = str(model.mojo_version)
         self.nbytes = int(model.nbytes)
+        self.is_pipeline = str(model.algorithm) == "pipeline"
 
     def matrix(self, data: Rows | Columns, fill: Mapping[str, float]) -> NDArray[np.float64]:
         """Rows or columns as the model's inputs: float64[n, k], levels by index, gaps and unseen filled."""
@@ -52,3 +55,40 @@ class NativeRuntime:
         except mojo_scorer.MojoError as error:
             raise RuntimeModelError(str(error)) from error
         return scores
+
+    def contribution_names(self) -> list[str]:
+        """As `ExplainingRuntime.contribution_names`."""
+        with _explained():
+            model: Any = self._model
+            return list(model.contribution_names)
+
+    def contributions(self, data: Rows | Columns, fill: Mapping[str, float]) -> NDArray[np.float32]:
+        """As `ExplainingRuntime.contributions`."""
+        with _explained():
+            model: Any = self._model
+            shares: NDArray[np.float32] = model.contributions(_filled(data, fill))
+            return shares
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except AttributeError as error:
+        raise ContributionsError("this build of the scorer computes no contributions") from error
+    except mojo_scorer.UnsupportedError as error:
+        raise ContributionsError(str(error)) from error
+    except mojo_scorer.RowError as error:
+        raise RowRefusedError(str(error)) from error
+    except (mojo_scorer.MojoError, OSError) as error:
+        raise RuntimeModelError(str(error)) from error
+
+
+def _filled(data: Rows | Columns, fill: Mapping[str, float]) -> Rows | Columns:
+    """The data with its gaps filled, as `matrix` fills them; text stays text."""
+    if not fill:
+        return data
+    if isinstance(data, Mapping):
+        names = list(data)
+        data = [dict(zip(names, row, strict=True)) for row in zip(*data.values(), strict=True)]
+    return [{**fill, **{name: value for name, value in row.items() if value is not None}} for row in data]

@@ -7,9 +7,10 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from mojoline.runtime.errors import RuntimeModelError
+from mojoline.runtime.errors import ContributionsError, RuntimeModelError
 from mojoline.runtime.scoring_runtime import (
     Columns,
+    ExplainingRuntime,
     MatrixRuntime,
     Rows,
     RuntimeName,
@@ -46,6 +47,11 @@ class ScoringModel:
     def algorithm(self) -> str:
         """The algorithm that decides: of a pipeline, its main model's (`gbm`, `glm`, ...); `mojo2`."""
         return self._runtime.algorithm
+
+    @property
+    def is_pipeline(self) -> bool:
+        """Whether a reducer stands before the main model."""
+        return isinstance(self._runtime, ExplainingRuntime) and self._runtime.is_pipeline
 
     @property
     def nbytes(self) -> int:
@@ -95,6 +101,27 @@ class ScoringModel:
     def _matrix_runtime(self) -> MatrixRuntime:
         if not isinstance(self._runtime, MatrixRuntime):
             raise RuntimeModelError(f"{self.algorithm} archives are scored from rows only")
+        return self._runtime
+
+    @property
+    def contribution_names(self) -> list[str]:
+        """The columns of `contributions`, the bias last; ContributionsError where the model has none."""
+        return self._explaining_runtime().contribution_names()
+
+    def contributions(self, data: Rows | Columns) -> NDArray[np.float32]:
+        """What each input added to each row's margin (TreeSHAP): float32[n, k], see `contribution_names`.
+
+        Of a pipeline those of its main model, in that model's columns.
+
+        Raises:
+            ContributionsError: the model has none; the message says why.
+            RowRefusedError: as for `score`.
+        """
+        return self._explaining_runtime().contributions(data, self._fill)
+
+    def _explaining_runtime(self) -> ExplainingRuntime:
+        if not isinstance(self._runtime, ExplainingRuntime):
+            raise ContributionsError(f"{self.algorithm} archives have no contributions")
         return self._runtime
 
     def label(self, scores: NDArray[np.float64]) -> list[str] | None:

@@ -60,6 +60,24 @@ class MatrixRuntime(Protocol):
         ...
 
 
+@runtime_checkable
+class ExplainingRuntime(Protocol):
+    """What a `ScoringRuntime` may offer besides: how much each input added to a score."""
+
+    @property
+    def is_pipeline(self) -> bool:
+        """Whether a reducer stands before the main model, whose columns contributions then have."""
+        ...
+
+    def contribution_names(self) -> list[str]:
+        """The columns of `contributions`, the bias last; ContributionsError where the model has none."""
+        ...
+
+    def contributions(self, data: Rows | Columns, fill: Mapping[str, float]) -> NDArray[np.float32]:
+        """TreeSHAP of each row: float32[n, k]; ContributionsError where the model has none."""
+        ...
+
+
 def runtime_for(archive: Path) -> RuntimeName:
     """The runtime that reads `archive`. What is no zip at all is left to `native`, whose errors say more."""
     try:

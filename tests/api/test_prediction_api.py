@@ -17,7 +17,9 @@ def server(tmp_path_factory):
     registry = new_registry(tmp_path_factory.mktemp("api"))
     publish(registry, "first", "tiny")
     publish(registry, "regression", "delay")
-    with server_thread(registry, serving={"max_rows": MAX_ROWS, "max_body_bytes": MAX_BYTES}) as live:
+    with server_thread(
+        registry, serving={"max_rows": MAX_ROWS, "max_body_bytes": MAX_BYTES, "docs": True}
+    ) as live:
         live.wait_ready()
         yield live
 
@@ -198,7 +200,9 @@ def test_numbers_that_are_none_are_refused(server, number):
         ({"name": "distanse"}, ["distanse", "distance, temp"]),
         ({"name": None}, ["inputs[0].name"]),
         ({"extra": 1}, ["extra", "datatype"]),
-        ({"parameters": {"binary_data_size": 8}}, ["binary"]),
+        ({"parameters": {"binary_data_size": 8}}, ["data and a binary_data_size"]),
+        ({"parameters": {"binary_data_size": 8}, "data": None}, ["8", "0 bytes are left"]),
+        ({"parameters": {"nested": {}}}, ["nested", "boolean"]),
     ],
 )
 def test_refused_tensors_are_explained(server, change, words):
@@ -252,8 +256,9 @@ def test_bodies_that_are_not_plain_json(server):
     error_of(server.api.post("/predict", content=b"\xff\xfe"), 400)
     error_of(server.api.post("/predict", content=b"[" * 100_000), 400)
     error_of(server.api.post("/predict", content=b"{}", headers={"Content-Encoding": "gzip"}), 415)
-    binary = {"Inference-Header-Content-Length": "2"}
-    error_of(server.api.post("/v2/models/tiny/infer", content=b"{}", headers=binary), 415)
+    binary = {"Inference-Header-Content-Length": "3"}
+    error_of(server.api.post("/v2/models/tiny/infer", content=b"{}", headers=binary), 400)
+    error_of(server.api.post("/predict", content=b"<a/>", headers={"Content-Type": "text/xml"}), 415)
     assert "X-Event-Time" in error_of(server.predict([{}], **{"X-Event-Time": "yesterday"}), 400)
 
 

@@ -1,0 +1,65 @@
+"""Who is let in: no more requests at once than can be answered in time, and none whose time is over."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from serving.errors import ApiError, bad_request, unavailable
+from serving.metrics import INFLIGHT, SHED
+
+TIMEOUT_HEADER = "X-Timeout-Ms"
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """The right to be answered, until `deadline` (of `time.monotonic`)."""
+
+    deadline: float
+
+    def require_time(self, before: str) -> None:
+        """ApiError 504 if the deadline has passed: whoever asked does not wait any more."""
+        if time.monotonic() > self.deadline:
+            SHED.labels("deadline").inc()
+            raise ApiError(504, f"the deadline passed before {before}: allow more time in {TIMEOUT_HEADER}")
+
+
+class Admission:
+    """Counts the requests in flight; belongs to one event loop."""
+
+    def __init__(self, most: int, timeout_seconds: float) -> None:
+        self._most = most
+        self._timeout = timeout_seconds
+        self._inside = 0
+
+    @contextmanager
+    def enter(self, timeout_ms: str | None) -> Iterator[Ticket]:
+        """Be in flight during the block.
+
+        Args:
+            timeout_ms: what the caller says in X-Timeout-Ms; it can only shorten the server's own limit.
+
+        Raises:
+            ApiError: 503 at once where too many are in flight, 400 for a timeout that is no number.
+        """
+        seconds = self._timeout if timeout_ms is None else min(self._timeout, _seconds(timeout_ms))
+        if self._inside >= self._most:
+            SHED.labels("inflight").inc()
+            raise unavailable(
+                f"{self._inside} requests are in flight, which is the most: try again, or elsewhere"
+            )
+        self._inside += 1
+        INFLIGHT.inc()
+        try:
+            yield Ticket(time.monotonic() + seconds)
+        finally:
+            self._inside -= 1
+            INFLIGHT.dec()
+
+
+def _seconds(text: str) -> float:
+    if not text.isascii() or not text.isdigit() or len(text) > 9 or int(text) == 0:
+        raise bad_request(
+            f"{TIMEOUT_HEADER} is {text[:80]!r}; milliseconds, a whole number above 0, are needed"
+        )
+    return int(text) / 1000
