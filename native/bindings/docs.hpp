@@ -53,6 +53,8 @@ Args:
     data: As for matrix(). Where the model has an offset_column and no offset is given, the offsets are
         read from that column.
     offset: As for score().
+    calibrated: Also give the calibrated probabilities, under the names of H2O's CSV tool: 'cal_no',
+        'cal_yes' ('cal_p0', 'cal_p1' for labels that are integers).
     unseen: As for matrix().
 
 Returns:
@@ -60,7 +62,67 @@ Returns:
     or n values; then one float64[n] per further output name.
 
 Raises:
-    RowError: As for matrix() and score().)";
+    RowError: As for matrix() and score().
+    UnsupportedError: As for calibrate().)";
+
+inline constexpr const char* contributions =
+    R"(Split each row's margin among the features: TreeSHAP, bit by bit as h2o-genmodel.
+
+The first call reads the trees again from the file that the model came from. Of a pipeline: the main
+model's, in that model's columns.
+
+Args:
+    data: As for matrix().
+    unseen: As for matrix().
+
+Returns:
+    float32[n, k], columns as in contribution_names: before the link, without the offset. For XGBoost there
+    is one column per level.
+
+Raises:
+    RowError: As for matrix().
+    UnsupportedError: h2o-genmodel has none for this model; the message says why.
+    FormatError: The file holds another model now.
+    OSError: The file is gone.)";
+
+inline constexpr const char* leaf_assignment = R"(Name the leaf that each row reaches in each tree.
+
+Args:
+    data: As for matrix().
+    unseen: As for matrix().
+
+Returns:
+    n lists of k paths, trees as in tree_names: L and R from the root, None from depth 64 on; and int32[n, k]
+    with the leaves' node ids, -1 where there is no path (None for files before mojo_version 1.30).
+
+Raises:
+    RowError, UnsupportedError, FormatError, OSError: As for contributions().)";
+
+inline constexpr const char* staged_predict = R"(Predict with the first tree, the first two, and so on.
+
+Args:
+    data: As for matrix().
+    unseen: As for matrix().
+
+Returns:
+    float64[n, k], columns as in stage_names: after each group of trees the prediction, or the probability
+    of each class that has trees (of two classes the first).
+
+Raises:
+    RowError, UnsupportedError, FormatError, OSError: As for contributions().)";
+
+inline constexpr const char* calibrate =
+    R"(Turn the probabilities of score() into those that a calibration frame taught (calibrate_model).
+
+Args:
+    scores: float64[n, 2] as score() returns them.
+
+Returns:
+    float64[n, 2]. Labels are still chosen by the probabilities of score(), as H2O does.
+
+Raises:
+    UnsupportedError: The model has no calibration.
+    RowError: The width is wrong.)";
 
 inline constexpr const char* word_vector =
     R"(Look up a word of a Word2Vec model, as h2o-genmodel's transform0.

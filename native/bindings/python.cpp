@@ -25,6 +25,23 @@ namespace mojo {
 namespace {
 
 using Vector = nb::ndarray<nb::numpy, float, nb::ndim<1>>;
+using Floats = nb::ndarray<nb::numpy, float, nb::ndim<2>, nb::c_contig>;
+using Ints = nb::ndarray<nb::numpy, std::int32_t, nb::ndim<2>, nb::c_contig>;
+
+// The operating system's errors become Python's.
+[[noreturn]] void raise_file_error(const FileError& error) {
+  errno = error.code;
+  PyErr_SetFromErrnoWithFilename(PyExc_OSError, error.what());
+  throw nb::python_error();
+}
+
+template <class Value>
+nb::capsule own(std::vector<Value>& values) {
+  auto kept = std::make_unique<std::vector<Value>>(std::move(values));
+  nb::capsule owner(kept.get(), [](void* p) noexcept { delete static_cast<std::vector<Value>*>(p); });
+  kept.release();
+  return owner;
+}
 
 nb::object to_matrix(const std::vector<double>& values, std::size_t rows, std::size_t width) {
   NumpyArray matrix(rows, width);
@@ -55,8 +72,10 @@ class PyModel {
     nb::dict missing;
     nb::dict unknown;
     for (std::size_t k = 0; k < width; ++k) {
-      const char* name = model_->info().columns[k].c_str();
-      if (gaps[k] > levels[k]) missing[name] = gaps[k] - levels[k];
+      const InputColumn& input = model_->inputs()[k];
+      const char* name = input.name.c_str();
+      std::size_t unseen_gaps = std::isnan(input.unseen) ? levels[k] : 0;
+      if (gaps[k] > unseen_gaps) missing[name] = gaps[k] - unseen_gaps;
       if (levels[k] > 0) unknown[name] = levels[k];
     }
     nb::dict counts;
@@ -82,7 +101,23 @@ class PyModel {
     return out.take();
   }
 
-  nb::dict predict(nb::handle data, nb::handle offset, const std::string& unseen) const {
+  std::optional<std::string> calibration() const {
+    std::string method = model_->calibration_method();
+    return method.empty() ? std::nullopt : std::optional(method);
+  }
+
+  nb::object calibrate(nb::handle given) const {
+    require_calibration();
+    MatrixView scores(given);
+    if (scores.width() != 2)
+      throw RowError("scores have " + std::to_string(scores.width()) + " columns, two classes have 2");
+    NumpyArray out(scores.rows(), 2);
+    model_->calibrate({scores.values(), scores.rows() * 2}, {out.values(), scores.rows() * 2});
+    return out.take();
+  }
+
+  nb::dict predict(nb::handle data, nb::handle offset, bool calibrated, const std::string& unseen) const {
+    if (calibrated) require_calibration();
     bool from_data = offset.is_none() && model_->offset_column();
     Records records =
         reader_.read(data, {.unseen_is_error = unseen_is_error(unseen), .with_offset = from_data});
@@ -104,6 +139,13 @@ class PyModel {
         throw RowError("output name '" + model_->output_names()[k] + "' is not unique: use score()");
       result[name] = output_column(out, k, rows, width);
     }
+    if (calibrated) {
+      std::vector<double> probabilities(out.size());
+      model_->calibrate(out, probabilities);
+      std::vector<std::string> names = model_->calibrated_names();
+      for (std::size_t k = 0; k < width; ++k)
+        result[nb::str(names[k].c_str())] = output_column(probabilities, k, rows, width);
+    }
     return result;
   }
 
@@ -117,16 +159,76 @@ class PyModel {
     return to_vector(words().average(sentence));
   }
 
+  std::vector<std::string> contribution_names() const { return model_->explainer().contribution_names(); }
+
+  Floats contributions(nb::handle data, const std::string& unseen) const {
+    Records records = reader_.read(data, {.unseen_is_error = unseen_is_error(unseen)});
+    std::vector<float> out;
+    std::size_t width = 0;
+    ask([&] {
+      width = model_->explainer().contribution_names().size();
+      out.resize(records.rows * width);
+      model_->explain(records.values, width, out.data(), &Explainer::contribute);
+    });
+    float* data_start = out.data();
+    return Floats(data_start, {records.rows, width}, own(out));
+  }
+
+  std::vector<std::string> tree_names() const { return model_->explainer().tree_names(); }
+
+  nb::tuple leaf_assignment(nb::handle data, const std::string& unseen) const {
+    Records records = reader_.read(data, {.unseen_is_error = unseen_is_error(unseen)});
+    std::vector<LeafPlace> places;
+    std::size_t width = 0;
+    ask([&] {
+      width = model_->explainer().tree_names().size();
+      places.resize(records.rows * width);
+      model_->explain(records.values, width, places.data(), &Explainer::find_leaves);
+    });
+    nb::list paths;
+    std::vector<std::int32_t> ids;
+    for (std::size_t i = 0; i < records.rows; ++i) {
+      nb::list of_row;
+      for (std::size_t k = 0; k < width; ++k) {
+        const LeafPlace& place = places[i * width + k];
+        if (place.path) {
+          of_row.append(nb::str(place.path->c_str()));
+        } else {
+          of_row.append(nb::none());
+        }
+        ids.push_back(place.id);
+      }
+      paths.append(of_row);
+    }
+    if (!model_->explainer().has_leaf_ids()) return nb::make_tuple(paths, nb::none());
+    std::int32_t* ids_start = ids.data();
+    return nb::make_tuple(paths, Ints(ids_start, {records.rows, width}, own(ids)));
+  }
+
+  std::vector<std::string> stage_names() const { return model_->explainer().stage_names(); }
+
+  nb::object staged_predict(nb::handle data, const std::string& unseen) const {
+    Records records = reader_.read(data, {.unseen_is_error = unseen_is_error(unseen)});
+    std::vector<double> out;
+    std::size_t width = 0;
+    ask([&] {
+      width = model_->explainer().stage_names().size();
+      out.resize(records.rows * width);
+      model_->explain(records.values, width, out.data(), &Explainer::predict_stages);
+    });
+    return to_matrix(out, records.rows, width);
+  }
+
   std::vector<std::string> feature_names() const {
-    const std::vector<std::string>& columns = model_->info().columns;
-    return {columns.begin(), columns.begin() + static_cast<std::ptrdiff_t>(model_->n_features())};
+    std::vector<std::string> names;
+    for (const InputColumn& input : model_->inputs()) names.push_back(input.name);
+    return names;
   }
 
   std::map<std::string, std::vector<std::string>> domains() const {
     std::map<std::string, std::vector<std::string>> result;
-    for (std::size_t i = 0; i < model_->n_features(); ++i) {
-      const std::optional<Domain>& domain = model_->info().domains[i];
-      if (domain) result[model_->info().columns[i]] = *domain;
+    for (const InputColumn& input : model_->inputs()) {
+      if (input.levels) result[input.name] = *input.levels;
     }
     return result;
   }
@@ -144,10 +246,25 @@ class PyModel {
   }
 
   static Vector to_vector(std::vector<float> values) {
-    auto kept = std::make_unique<std::vector<float>>(std::move(values));
-    nb::capsule owner(kept.get(), [](void* p) noexcept { delete static_cast<std::vector<float>*>(p); });
-    std::vector<float>& owned = *kept.release();
-    return Vector(owned.data(), {owned.size()}, owner);
+    std::size_t width = values.size();
+    float* data = values.data();
+    return Vector(data, {width}, own(values));
+  }
+
+  // Without the GIL; the first question reads the file again.
+  template <class Question>
+  static void ask(Question question) {
+    try {
+      nb::gil_scoped_release release;
+      question();
+    } catch (const FileError& error) {
+      raise_file_error(error);
+    }
+  }
+
+  void require_calibration() const {
+    if (model_->calibration_method().empty())
+      throw UnsupportedError("the model was trained without calibrated probabilities (calibrate_model)");
   }
 
   // None, one number for all rows, or one number per row.
@@ -200,9 +317,7 @@ PyModel load(const std::filesystem::path& path) {
     nb::gil_scoped_release release;
     model = load_model(path.string());
   } catch (const FileError& error) {
-    errno = error.code;
-    PyErr_SetFromErrnoWithFilename(PyExc_OSError, error.what());
-    throw nb::python_error();
+    raise_file_error(error);
   }
   return PyModel(std::move(model));
 }
@@ -271,11 +386,32 @@ NB_MODULE(_core, m) {
            nb::sig("def matrix_and_counts(self, data: Records, *, unseen: Unseen = 'na') -> tuple[Matrix, "
                    "dict[str, dict[str, int]]]"),
            docs::matrix_and_counts)
+      .def_prop_ro("calibration", &PyModel::calibration,
+                   "'platt', 'isotonic', or None where the model has no calibrated probabilities.")
+      .def("calibrate", &PyModel::calibrate, "scores"_a,
+           nb::sig("def calibrate(self, scores: Matrix) -> Matrix"), docs::calibrate)
       .def("score", &PyModel::score, "rows"_a, "offset"_a = nb::none(),
            nb::sig("def score(self, rows: Matrix, offset: Offset | None = None) -> Matrix"), docs::score)
-      .def("predict", &PyModel::predict, "data"_a, "offset"_a = nb::none(), nb::kw_only(), "unseen"_a = "na",
-           nb::sig("def predict(self, data: Records, offset: Offset | None = None, *, unseen: Unseen = 'na') "
-                   "-> Predictions"),
+      .def_prop_ro("contribution_names", &PyModel::contribution_names,
+                   "Names of contributions()'s columns; the last is 'BiasTerm'.")
+      .def("contributions", &PyModel::contributions, "data"_a, nb::kw_only(), "unseen"_a = "na",
+           nb::sig(
+               "def contributions(self, data: Records, *, unseen: Unseen = 'na') -> NDArray[numpy.float32]"),
+           docs::contributions)
+      .def_prop_ro("tree_names", &PyModel::tree_names, "Names of leaf_assignment()'s trees, such as 'T1.C1'.")
+      .def("leaf_assignment", &PyModel::leaf_assignment, "data"_a, nb::kw_only(), "unseen"_a = "na",
+           nb::sig("def leaf_assignment(self, data: Records, *, unseen: Unseen = 'na') -> "
+                   "tuple[list[list[str | None]], NDArray[numpy.int32] | None]"),
+           docs::leaf_assignment)
+      .def_prop_ro("stage_names", &PyModel::stage_names,
+                   "Names of staged_predict()'s columns, such as 'T1.C1'.")
+      .def("staged_predict", &PyModel::staged_predict, "data"_a, nb::kw_only(), "unseen"_a = "na",
+           nb::sig("def staged_predict(self, data: Records, *, unseen: Unseen = 'na') -> Matrix"),
+           docs::staged_predict)
+      .def("predict", &PyModel::predict, "data"_a, "offset"_a = nb::none(), nb::kw_only(),
+           "calibrated"_a = false, "unseen"_a = "na",
+           nb::sig("def predict(self, data: Records, offset: Offset | None = None, *, calibrated: bool = "
+                   "False, unseen: Unseen = 'na') -> Predictions"),
            docs::predict)
       .def("word_vector", &PyModel::word_vector, "word"_a,
            nb::sig("def word_vector(self, word: str) -> NDArray[numpy.float32] | None"), docs::word_vector)

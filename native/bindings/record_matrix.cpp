@@ -76,19 +76,19 @@ Records::Records(std::size_t n_rows, std::size_t n_features, bool with_offset)
       offsets(with_offset ? n_rows : 0, kMissing) {}
 
 RecordReader::RecordReader(const Model& model) : n_features_(model.n_features()) {
-  const ModelInfo& info = model.info();
+  const std::vector<InputColumn>& inputs = model.inputs();
   std::set<std::string_view> later;
   columns_.resize(n_features_);
   for (std::size_t i = n_features_; i-- > 0;) {
     Column& column = columns_[i];
-    column.text = info.columns[i];
-    column.name = nb::str(info.columns[i].c_str(), info.columns[i].size());
+    column.input = &inputs[i];
+    column.text = inputs[i].name;
+    column.name = nb::str(inputs[i].name.c_str(), inputs[i].name.size());
     column.shadowed = !later.insert(column.text).second;
-    column.categorical = info.domains[i].has_value();
+    column.categorical = inputs[i].levels != nullptr;
     if (!column.categorical) continue;
-    const Domain& domain = *info.domains[i];
-    for (std::size_t level = 0; level < domain.size(); ++level)
-      column.levels[domain[level]] = static_cast<double>(level);
+    for (std::size_t level = 0; level < inputs[i].levels->size(); ++level)
+      column.levels[(*inputs[i].levels)[level]] = inputs[i].value_of(level);
   }
   if (!model.offset_column()) return;
   Column& offset = columns_.emplace_back();
@@ -240,7 +240,9 @@ void RecordReader::read_arrow_column(const ArrowColumn& given, Records& out, Pla
       }
     }
     // A level that is not known is looked up again, so that each use of it is counted.
-    if (levels && !std::isnan(cell)) known[static_cast<std::size_t>(at)] = cell;
+    const InputColumn* input = columns_[place.column].input;
+    if (levels && !std::isnan(cell) && !(input && cell == input->unseen))
+      known[static_cast<std::size_t>(at)] = cell;
   }
 }
 
@@ -281,10 +283,13 @@ double RecordReader::find_level(std::string_view level, Place place) const {
   const Column& column = columns_[place.column];
   auto found = column.levels.find(level);
   if (found != column.levels.end()) return found->second;
-  found = column.levels.find(std::string(column.text) + "." + std::string(level));
-  if (found != column.levels.end()) return found->second;
+  const InputColumn& input = *column.input;
+  if (!input.prefix.empty()) {
+    found = column.levels.find(input.prefix + std::string(level) + input.suffix);
+    if (found != column.levels.end()) return found->second;
+  }
   if (place.options.unseen) ++(*place.options.unseen)[place.column];
-  if (!place.options.unseen_is_error) return kMissing;
+  if (!place.options.unseen_is_error) return input.unseen;
   throw RowError(describe(place) + "level '" + std::string(level) + "' was not seen in training");
 }
 

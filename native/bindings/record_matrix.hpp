@@ -48,7 +48,8 @@ class RecordReader {
   struct Column {
     nanobind::str name;
     std::string_view text;
-    bool shadowed = false;  // a later column has the same name; Java fills only that one
+    const InputColumn* input = nullptr;  // none of the offset
+    bool shadowed = false;               // a later column has the same name; Java fills only that one
     bool categorical = false;
     std::unordered_map<std::string_view, double> levels;
   };

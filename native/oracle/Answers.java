@@ -1,7 +1,11 @@
+import hex.genmodel.MojoModel;
+import hex.genmodel.algos.tree.CalibrationMojoHelper;
 import hex.genmodel.algos.word2vec.WordEmbeddingModel;
 import hex.genmodel.easy.RowData;
 import hex.genmodel.tools.PredictCsv;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.TreeMap;
 
 /** Scores as genmodel gives them. */
@@ -10,8 +14,15 @@ final class Answers {
 
   /** What the program `PredictCsv` writes; it stops at the first row that the model refuses. */
   static void predictCsv(Path mojo, Path rows, Path output) throws Exception {
-    String[] arguments = {"--mojo", mojo.toString(), "--input", rows.toString(), "--output", output.toString()};
-    PredictCsv.make(arguments, null).run();
+    List<String> arguments = new ArrayList<>(List.of("--mojo", mojo.toString()));
+    arguments.addAll(List.of("--input", rows.toString(), "--output", output.toString()));
+    if (isCalibrated(LoadedModel.load(mojo).model)) arguments.add("--predictCalibrated");
+    PredictCsv.make(arguments.toArray(new String[0]), null).run();
+  }
+
+  private static boolean isCalibrated(MojoModel model) {
+    return model instanceof CalibrationMojoHelper.MojoModelWithCalibration with
+        && (with.getCalibGlmBeta() != null || with.getIsotonicCalibrator() != null);
   }
 
   /**

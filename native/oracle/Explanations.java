@@ -12,7 +12,7 @@ final class Explanations {
 
   /** TreeSHAP values, float32: one per feature, then the bias. */
   static void contributions(Path mojo, Path rows, Path output) throws Exception {
-    LoadedModel model = LoadedModel.load(mojo);
+    LoadedModel model = LoadedModel.loadWithDetails(mojo);
     PredictContributions predictor = ((PredictContributionsFactory) model.model).makeContributionsPredictor();
     try (Table table = new Table(output)) {
       table.line(predictor.getContributionNames());

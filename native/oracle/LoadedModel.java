@@ -19,6 +19,11 @@ final class LoadedModel extends EasyPredictModelWrapper {
     return new LoadedModel(MojoModel.load(mojo.toString()));
   }
 
+  /** With what only modelDetails.json says; contributions of a random forest need it. */
+  static LoadedModel loadWithDetails(Path mojo) throws IOException {
+    return new LoadedModel(MojoModel.load(mojo.toString(), true));
+  }
+
   double[] convert(RowData record) throws PredictException {
     double[] row = new double[model.nfeatures()];
     Arrays.fill(row, Double.NaN);

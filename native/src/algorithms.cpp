@@ -4,11 +4,14 @@
 
 #include "coxph.hpp"
 #include "deep_learning.hpp"
+#include "drf.hpp"
 #include "errors.hpp"
+#include "extended_isolation_forest.hpp"
 #include "gam.hpp"
 #include "gbm.hpp"
 #include "glm.hpp"
 #include "glrm.hpp"
+#include "isolation_forest.hpp"
 #include "isotonic_regression.hpp"
 #include "klime.hpp"
 #include "kmeans.hpp"
@@ -17,6 +20,7 @@
 #include "rule_fit.hpp"
 #include "stacked_ensemble.hpp"
 #include "target_encoder.hpp"
+#include "uplift_drf.hpp"
 #include "word2vec.hpp"
 #include "xgboost.hpp"
 
@@ -35,6 +39,8 @@ constexpr Algorithm kAlgorithms[] = {
     {"Cox Proportional Hazards", "coxph", read_coxph},
     {"Deep Learning", "deeplearning", read_deep_learning},
     {"deep learning", "deeplearning", read_deep_learning},
+    {"Distributed Random Forest", "drf", read_drf},
+    {"Extended Isolation Forest", "extendedisolationforest", read_extended_isolation_forest},
     {"Generalized Additive Model", "gam", read_gam},
     {"Gradient Boosting Machine", "gbm", read_gbm},
     {"Gradient Boosting Method", "gbm", read_gbm},
@@ -42,6 +48,7 @@ constexpr Algorithm kAlgorithms[] = {
     {"Generalized Linear Modeling", "glm", read_glm},
     {"Generalized Low Rank Model", "glrm", read_glrm},
     {"Generalized Low Rank Modeling", "glrm", read_glrm},
+    {"Isolation Forest", "isolationforest", read_isolation_forest},
     {"Isotonic Regression", "isotonicregression", read_isotonic_regression},
     {"k-LIME", "klime", read_klime},
     {"K-means", "kmeans", read_kmeans},
@@ -50,6 +57,7 @@ constexpr Algorithm kAlgorithms[] = {
     {"Stacked Ensemble", "stackedensemble", read_stacked_ensemble},
     {"StackedEnsemble", "stackedensemble", read_stacked_ensemble},
     {"TargetEncoder", "targetencoder", read_target_encoder},
+    {"Uplift Distributed Random Forest", "upliftdrf", read_uplift_drf},
     {"Word2Vec", "word2vec", read_word2vec},
     {"XGBoost", "xgboost", read_xgboost},
 };

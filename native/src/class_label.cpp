@@ -66,4 +66,19 @@ void correct_balance(std::span<double> preds, std::span<const double> priors,
   }
 }
 
+ClassRule ClassRule::read(const ModelInfo& info) {
+  ClassRule rule{info.n_features, info.default_threshold, info.prior_distribution, {}};
+  if (info.balance_classes && info.n_classes > 1) {
+    if (info.prior_distribution.empty() || info.model_distribution.empty())
+      throw FormatError("model.ini: balance_classes without class distributions");
+    rule.trained = info.model_distribution;
+  }
+  return rule;
+}
+
+void ClassRule::apply(const double* row, std::span<double> preds) const {
+  if (!trained.empty()) correct_balance(preds, priors, trained);
+  preds[0] = choose_label(preds, {row, features}, priors, threshold);
+}
+
 }  // namespace mojo

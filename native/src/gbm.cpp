@@ -34,21 +34,21 @@ Family parse_family(const std::string& distribution, std::size_t classes) {
 
 class Gbm final : public TreeScorer {
  public:
-  std::size_t width() const override { return classes == 1 ? 1 : classes + 1; }
+  std::size_t width() const override { return n_classes == 1 ? 1 : n_classes + 1; }
   OffsetUse offset_use() const override {
-    return family == Family::multinomial && classes > 2 ? OffsetUse::none : OffsetUse::added;
+    return family == Family::multinomial && n_classes > 2 ? OffsetUse::none : OffsetUse::added;
+  }
+
+  ContributionRule contribution_rule(const ModelSource&) const override {
+    return {"", static_cast<float>(init)};
   }
 
   Family family = Family::plain;
   Link link = Link::identity;
   double init = 0;
-  std::size_t classes = 1;
-  std::size_t features = 0;
-  double threshold = 0.5;
-  std::vector<double> priors;
-  std::vector<double> trained;  // class shares to correct for; empty without balance_classes
+  std::size_t n_classes = 1;
+  ClassRule rule;
 
- protected:
   void finish(const double* row, double offset, double* preds_array) const override {
     std::span<double> preds(preds_array, width());
     if (family == Family::plain) {
@@ -59,14 +59,13 @@ class Gbm final : public TreeScorer {
       preds[2] = inverse_link(link, preds[1] + init + offset);
       preds[1] = 1 - preds[2];
     } else {
-      if (classes == 2) {
+      if (n_classes == 2) {
         preds[1] += init + offset;
         preds[2] = -preds[1];
       }
       to_shares(preds);
     }
-    if (!trained.empty()) correct_balance(preds, priors, trained);
-    preds[0] = choose_label(preds, {row, features}, priors, threshold);
+    rule.apply(row, preds);
   }
 
   static void to_shares(std::span<double> preds) {
@@ -81,37 +80,19 @@ class Gbm final : public TreeScorer {
   }
 };
 
-void refuse_special_kinds(const ModelInfo& info) {
-  info.require_version(1.20, 1.40);
-  std::string encoding = info.values.text("_genmodel_encoding", "AUTO");
-  if (encoding != "AUTO" && encoding != "Enum" && encoding != "SortByResponse") {
-    throw UnsupportedError("categorical encoding " + encoding + " is not supported");
-  }
-}
-
 }  // namespace
 
 std::unique_ptr<Scorer> read_gbm(const ModelSource& source) {
   const ModelInfo& info = source.info;
-  refuse_special_kinds(info);
   auto model = std::make_unique<Gbm>();
   std::string distribution = info.values.text("distribution");
   model->family = parse_family(distribution, info.n_classes);
   const std::string* link = info.values.find("link_function");
   model->link = link ? parse_link(*link) : default_link(distribution);
   model->init = info.values.number("init_f");
-  model->classes = info.n_classes;
-  model->features = info.n_features;
-  model->threshold = info.default_threshold;
-  model->priors = info.prior_distribution;
-  if (info.balance_classes && info.n_classes > 1) {
-    if (info.prior_distribution.empty() || info.model_distribution.empty()) {
-      throw FormatError("model.ini: balance_classes without class distributions");
-    }
-    model->trained = info.model_distribution;
-  }
-  std::size_t most = model->family == Family::multinomial ? info.n_classes : 1;
-  model->trees = TreeEnsemble::read(source, read_trees_per_group(info, most));
+  model->n_classes = info.n_classes;
+  model->rule = ClassRule::read(info);
+  model->read_trees(source);
   return model;
 }
 

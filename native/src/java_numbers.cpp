@@ -54,6 +54,17 @@ bool is_java_float(std::string_view text, bool hexadecimal) {
 
 }  // namespace
 
+std::optional<std::int32_t> parse_java_int(std::string_view text) {
+  if (text.starts_with('+')) {
+    text.remove_prefix(1);
+    if (text.starts_with('-')) return std::nullopt;
+  }
+  std::int32_t value = 0;
+  auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (code != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
 std::optional<double> parse_decimal(std::string_view text) {
   if (text == "NaN") return std::numeric_limits<double>::quiet_NaN();
   bool negative = text.starts_with('-');

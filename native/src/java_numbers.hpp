@@ -44,6 +44,9 @@ T java_max(T a, T b) {
 // for other text.
 std::optional<double> parse_java_double(std::string_view text);
 
+// What Integer.parseInt takes.
+std::optional<std::int32_t> parse_java_int(std::string_view text);
+
 // Correctly rounded; no blanks, sign only '-'. Overflow gives an infinity. Nothing for other text.
 std::optional<double> parse_decimal(std::string_view text);
 

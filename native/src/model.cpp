@@ -4,7 +4,9 @@
 #include <cmath>
 
 #include "algorithms.hpp"
+#include "calibration.hpp"
 #include "foreign_file.hpp"
+#include "java_numbers.hpp"
 #include "mapped_file.hpp"
 
 namespace mojo {
@@ -37,10 +39,11 @@ std::size_t text_bytes(const ModelInfo& info) {
 }  // namespace
 
 Model::Model(ModelInfo info, std::string algorithm, std::string main_algorithm,
-             std::unique_ptr<Scorer> scorer)
+             std::unique_ptr<Scorer> scorer, std::unique_ptr<CategoricalEncoding> encoding)
     : info_(std::move(info)),
       algorithm_(std::move(algorithm)),
       main_algorithm_(std::move(main_algorithm)),
+      encoding_(std::move(encoding)),
       scorer_(std::move(scorer)) {
   for (std::string& name : scorer_->added_columns()) {
     auto place = static_cast<std::ptrdiff_t>(info_.n_features++);
@@ -49,6 +52,7 @@ Model::Model(ModelInfo info, std::string algorithm, std::string main_algorithm,
   }
   const std::string* offset = info_.values.find("offset_column");
   if (offset && scorer_->offset_use() != OffsetUse::none) offset_column_ = *offset;
+  if (!encoding_) plain_inputs_ = plain_columns(info_);
   output_names_ = name_outputs(info_, *scorer_);
   std::size_t wanted = output_names_.size() + (info_.is_classifier() ? 1 : 0);
   if (scorer_->width() != wanted) {
@@ -57,6 +61,27 @@ Model::Model(ModelInfo info, std::string algorithm, std::string main_algorithm,
   }
   info_.values = {};  // all read by now; the weights of a network as text would be most of the memory
   nbytes_ = scorer_->nbytes() + text_bytes(info_);
+}
+
+std::string Model::calibration_method() const {
+  const Calibration* calibration = scorer_->calibration();
+  return calibration ? calibration->method() : "";
+}
+
+std::vector<std::string> Model::calibrated_names() const {
+  std::vector<std::string> names;
+  for (const std::string& label : output_names_)
+    names.push_back((parse_java_int(label) ? "cal_p" : "cal_") + label);
+  return names;
+}
+
+void Model::calibrate(std::span<const double> scores, std::span<double> out) const {
+  const Calibration& calibration = *scorer_->calibration();
+  for (std::size_t i = 0; i + 1 < scores.size(); i += 2) {
+    double second = calibration(scores[i], scores[i + 1]);
+    out[i] = 1 - second;
+    out[i + 1] = second;
+  }
 }
 
 void Model::check_offsets(const double* offsets, std::size_t count) const {
@@ -77,6 +102,39 @@ void Model::check_offsets(const double* offsets, std::size_t count) const {
   }
 }
 
+RowBlock Model::encode(RowBlock rows, std::vector<double>& room) const {
+  if (!encoding_) return rows;
+  room.resize(rows.count * info_.n_features);
+  for (std::size_t i = 0; i < rows.count; ++i) {
+    try {
+      encoding_->encode(rows.row(i), &room[i * info_.n_features]);
+    } catch (const RowError& error) {
+      throw RowError(error.what(), i);
+    }
+  }
+  return {room.data(), info_.n_features, rows.count, rows.offsets};
+}
+
+const Explainer& Model::explainer() const {
+  std::lock_guard lock(explaining_);
+  if (explainer_) return *explainer_;
+  MappedFile file(path_);
+  ZipArchive archive(file.bytes(), limits_);
+  std::string prefix;
+  ModelInfo info = read_model_info(archive, prefix, limits_);
+  std::string replaced = path_ + " holds another model now (uuid " + info.uuid +
+                         ") than was loaded from it (" + info_.uuid + "): load it again to explain its rows";
+  if (info.uuid != info_.uuid || info.algorithm != info_.algorithm) throw FormatError(replaced);
+  std::unique_ptr<Explainer> made = scorer_->explainer({archive, prefix, info, limits_});
+  if (!made)
+    throw UnsupportedError("h2o-genmodel explains rows of tree models only, not of " + main_algorithm_);
+  if (info.columns != info_.columns || info.domains != info_.domains || info.n_features != info_.n_features ||
+      info.n_classes != info_.n_classes)
+    throw FormatError(replaced);
+  explainer_ = std::move(made);
+  return *explainer_;
+}
+
 void Model::score(std::span<const double> rows, std::span<double> out, std::int32_t* labels,
                   const double* offsets) const {
   constexpr std::size_t most = 2048;  // rows at once: bounds the room for their preds
@@ -93,6 +151,7 @@ void Model::score(std::span<const double> rows, std::span<double> out, std::int3
     RowBlock block{&rows[start * features], features, std::min(most, count - start),
                    offsets ? offsets + start : nullptr};
     try {
+      block = encode(block, scratch->cells);
       scorer_->score_rows(block, preds.data(), scratch->scratch);
     } catch (const RowError& error) {
       throw RowError("row " + std::to_string(start + error.row) + ": " + error.what());
@@ -111,8 +170,11 @@ std::unique_ptr<Model> read_model(ZipArchive& archive, const std::string& prefix
     throw FormatError("models nested deeper than " + std::to_string(limits.nesting));
   ModelInfo info = read_model_info(archive, prefix, limits);
   ReadScorer read = read_scorer({archive, prefix, info, limits, depth});
+  // Models inside of another get rows that are already encoded.
+  std::unique_ptr<CategoricalEncoding> encoding;
+  if (depth == 0) encoding = CategoricalEncoding::read({archive, prefix, info, limits, depth});
   return std::make_unique<Model>(std::move(info), std::move(read.algorithm), std::move(read.main_algorithm),
-                                 std::move(read.scorer));
+                                 std::move(read.scorer), std::move(encoding));
 }
 
 std::unique_ptr<Model> load_model(const std::string& path, const Limits& limits) {
@@ -120,7 +182,10 @@ std::unique_ptr<Model> load_model(const std::string& path, const Limits& limits)
   refuse_foreign_bytes(file.bytes());
   ZipArchive archive(file.bytes(), limits);
   refuse_foreign_archive(archive);
-  return read_model(archive, "", limits);
+  std::unique_ptr<Model> model = read_model(archive, "", limits);
+  model->path_ = path;
+  model->limits_ = limits;
+  return model;
 }
 
 }  // namespace mojo

@@ -24,8 +24,9 @@ class Pca final : public Scorer {
     return (eigenvectors.capacity() + 2 * sub.capacity()) * sizeof(double);
   }
   std::vector<std::string> deviations() const override {
-    return {"a missing number makes every component NaN, also where the model was trained with impute_missing",
-            "a missing or unseen level adds nothing"};
+    return {
+        "a missing number makes every component NaN, also where the model was trained with impute_missing",
+        "a missing or unseen level adds nothing"};
   }
   void prepare(Scratch&) const override {}
 

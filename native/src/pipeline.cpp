@@ -43,6 +43,14 @@ class PipelineScorer final : public Scorer {
   }
 
   void score(const double* row, double, double* preds, Scratch& scratch) const override {
+    main.model->scorer().score(fill_main_row(row, scratch), 0, preds, scratch.parts[1]);
+  }
+
+  // The explanations of the main model, in its own columns.
+  std::unique_ptr<Explainer> explainer(const ModelSource& source) const override;
+
+  // The row that the main model takes; it lies in `scratch`.
+  const double* fill_main_row(const double* row, Scratch& scratch) const {
     double* main_row = scratch.parts[0].doubles.data();
     gather(main.sources, row, main_row);
     for (std::size_t i = 0; i < members.size(); ++i) {
@@ -53,7 +61,7 @@ class PipelineScorer final : public Scorer {
       member.model->scorer().score(member_row, 0, member_preds, scratch.parts[2 * i + 3]);
       for (Output output : member.outputs) main_row[output.feature] = member_preds[output.pred];
     }
-    main.model->scorer().score(main_row, 0, preds, scratch.parts[1]);
+    return main_row;
   }
 
   std::vector<std::string> value_names() const override { return main.model->scorer().value_names(); }
@@ -81,6 +89,55 @@ class PipelineScorer final : public Scorer {
     }
   }
 };
+
+class PipelineExplainer final : public Explainer {
+ public:
+  PipelineExplainer(const PipelineScorer& pipeline, std::unique_ptr<Explainer> main)
+      : pipeline_(pipeline), main_(std::move(main)) {}
+
+  std::vector<std::string> contribution_names() const override { return main_->contribution_names(); }
+  std::vector<std::string> tree_names() const override { return main_->tree_names(); }
+  std::vector<std::string> stage_names() const override { return main_->stage_names(); }
+  bool has_leaf_ids() const override { return main_->has_leaf_ids(); }
+
+  void contribute(const double* row, float* out) const override {
+    ask(row, [&](const double* main_row) { main_->contribute(main_row, out); });
+  }
+  void find_leaves(const double* row, LeafPlace* out) const override {
+    ask(row, [&](const double* main_row) { main_->find_leaves(main_row, out); });
+  }
+  void predict_stages(const double* row, double* out) const override {
+    ask(row, [&](const double* main_row) { main_->predict_stages(main_row, out); });
+  }
+
+ private:
+  template <class Question>
+  void ask(const double* row, Question question) const {
+    Scratch scratch;
+    pipeline_.prepare(scratch);
+    question(pipeline_.fill_main_row(row, scratch));
+  }
+
+  const PipelineScorer& pipeline_;
+  std::unique_ptr<Explainer> main_;
+};
+
+std::unique_ptr<Explainer> PipelineScorer::explainer(const ModelSource& source) const {
+  const InfoValues& values = source.info.values;
+  std::string main_key = values.text("main_model");
+  std::string prefix = source.prefix;
+  for (std::size_t i = 0; i <= members.size(); ++i) {
+    if (values.text("submodel_key_" + std::to_string(i)) == main_key)
+      prefix += values.text("submodel_dir_" + std::to_string(i));
+  }
+  ModelInfo info = read_model_info(source.archive, prefix, source.limits);
+  const ModelInfo& known = main.model->info();
+  if (info.uuid != known.uuid || info.columns != known.columns || info.n_features != known.n_features)
+    throw FormatError("the file's main model is another one now than was loaded");
+  std::unique_ptr<Explainer> of_main =
+      main.model->scorer().explainer({source.archive, prefix, info, source.limits, source.depth + 1});
+  return of_main ? std::make_unique<PipelineExplainer>(*this, std::move(of_main)) : nullptr;
+}
 
 class PipelineReader {
  public:

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -36,7 +37,10 @@ enum class OffsetUse {
   refused,  // any but 0 is an error, as in Java
 };
 
+class Calibration;
+class Explainer;
 class WordVectors;
+struct ModelSource;
 
 class Scorer {
  public:
@@ -56,6 +60,11 @@ class Scorer {
   virtual void score_rows(const RowBlock& rows, double* preds, Scratch& scratch) const;
 
   virtual OffsetUse offset_use() const { return OffsetUse::refused; }
+  // What turns the probabilities of two classes into calibrated ones; none where the model has none.
+  virtual const Calibration* calibration() const { return nullptr; }
+  // Decodes from `source`, which is the model's own, what explanations need; nothing for models without
+  // trees. This must outlive it. Throws FormatError.
+  virtual std::unique_ptr<Explainer> explainer(const ModelSource& source) const;
   // Names of the values where they are no classes; empty: "predict".
   virtual std::vector<std::string> value_names() const { return {}; }
   // Columns that a record needs beside those of model.ini; a row has them behind the others.

@@ -15,6 +15,7 @@ class ScratchPool {
   struct Room {
     Scratch scratch;
     std::vector<double> preds;
+    std::vector<double> cells;  // of encoded records
   };
 
   // A room that goes back when its borrower is done.

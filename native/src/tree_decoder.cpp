@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "text_values.hpp"
+
 namespace mojo {
 namespace {
 
@@ -9,8 +11,14 @@ constexpr std::uint16_t kSingleLeaf = 0xffff;
 
 class TreeDecoder {
  public:
-  TreeDecoder(Bytes bytes, std::size_t columns, const std::string& name, Forest& forest)
-      : reader_(bytes, name), columns_(columns), name_(name), forest_(forest) {}
+  TreeDecoder(Bytes bytes, const ModelInfo& info, const std::string& name, TreeVersion version,
+              Forest& forest)
+      : reader_(bytes, name),
+        info_(info),
+        name_(name),
+        most_bits_(forest.bits.size() + 64 * bytes.size()),
+        version_(version),
+        forest_(forest) {}
 
   std::uint32_t decode() {
     auto root = static_cast<std::uint32_t>(forest_.nodes.size());
@@ -84,7 +92,8 @@ class TreeDecoder {
     int right = type & 0xc0;
     if ((left != 0 && left != 0x30) || (right != 0 && right != 0xc0))
       fail("illegal node type " + std::to_string(type));
-    if (column >= columns_) fail("column " + std::to_string(column) + " of " + std::to_string(columns_));
+    if (column >= info_.n_features)
+      fail("column " + std::to_string(column) + " of " + std::to_string(info_.n_features));
     if (direction > 5) fail("illegal direction of missing values " + std::to_string(direction));
 
     Node node{};
@@ -120,7 +129,8 @@ class TreeDecoder {
       case 8: add_set(node, 0, 32); return;
       case 12: {
         auto first = reader_.little<std::uint16_t>();
-        auto count = reader_.little<std::int32_t>();
+        auto count = version_ == TreeVersion::current ? reader_.little<std::int32_t>()
+                                                      : 8 * std::int32_t{reader_.little<std::uint16_t>()};
         if (count < 1) fail("a set of " + std::to_string(count) + " levels");
         add_set(node, first, count);
         return;
@@ -137,22 +147,52 @@ class TreeDecoder {
                  static_cast<std::int32_t>(std::clamp<std::int64_t>(inside, 0, count))};
     bytes = bytes.first((std::uint64_t(set.count) + 7) / 8);
     forest_.bits.insert(forest_.bits.end(), bytes.begin(), bytes.end());
+    if (version_ == TreeVersion::first && !node.missing_left) spread_set(node, set);
     node.kind = Node::level_set;
     node.set = static_cast<std::uint32_t>(forest_.sets.size());
     forest_.sets.push_back(set);
   }
 
+  // In the first version a level outside of the set goes left although missing values go right: the set
+  // becomes one of all levels of the column.
+  void spread_set(const Node& node, LevelSet& set) {
+    const std::optional<Domain>& domain = info_.domains[node.column];
+    std::int64_t end = std::max<std::int64_t>(domain ? static_cast<std::int64_t>(domain->size()) : 0,
+                                              std::int64_t{set.first} + set.count);
+    std::vector<std::uint8_t> spread((static_cast<std::uint64_t>(end) + 7) / 8);
+    for (std::int64_t i = 0; i < set.count; ++i) {
+      std::uint64_t bit = set.bit + static_cast<std::uint64_t>(i);
+      auto level = static_cast<std::uint64_t>(set.first + i);
+      if (forest_.bits[bit >> 3] >> (bit & 7) & 1)
+        spread[level >> 3] |= static_cast<std::uint8_t>(1 << (level & 7));
+    }
+    forest_.bits.resize(set.bit / 8);
+    forest_.bits.insert(forest_.bits.end(), spread.begin(), spread.end());
+    if (forest_.bits.size() > most_bits_) fail("sets of far more levels than bytes");
+    set.first = 0;
+    set.count = static_cast<std::int32_t>(end);
+  }
+
   ByteReader reader_;
-  std::size_t columns_;
+  const ModelInfo& info_;
   const std::string& name_;
+  std::size_t most_bits_;
+  TreeVersion version_;
   Forest& forest_;
   std::vector<Open> open_;
 };
 
 }  // namespace
 
-std::uint32_t decode_tree(Bytes bytes, std::size_t columns, const std::string& name, Forest& forest) {
-  return TreeDecoder(bytes, columns, name, forest).decode();
+TreeVersion tree_version(const ModelInfo& info) {
+  double version = parse_number("mojo_version", info.mojo_version);
+  if (version == 1.0) return TreeVersion::first;
+  return version == 1.1 ? TreeVersion::second : TreeVersion::current;
+}
+
+std::uint32_t decode_tree(Bytes bytes, const ModelInfo& info, const std::string& name, TreeVersion version,
+                          Forest& forest) {
+  return TreeDecoder(bytes, info, name, version, forest).decode();
 }
 
 }  // namespace mojo

@@ -1,14 +1,23 @@
-// Compressed trees (mojo_version 1.20 to 1.40) to nodes, checked byte by byte.
+// Compressed trees (mojo_version 1.00 to 1.40) to nodes, checked byte by byte.
 #pragma once
 
 #include "byte_reader.hpp"
 #include "forest.hpp"
+#include "model_info.hpp"
 
 namespace mojo {
 
-// Appends the tree and returns its root. `columns` bounds the column index; `name` is for messages.
+enum class TreeVersion {
+  first,    // 1.00: a level outside of a set goes left
+  second,   // 1.10: it counts as missing
+  current,  // from 1.20 on: so does a level outside of the domain; sets are counted in bits
+};
+TreeVersion tree_version(const ModelInfo& info);
+
+// Appends the tree and returns its root. `info` knows the columns; `name` is for messages.
 // A left subtree must have exactly its stated size and the tree exactly all bytes, so no walk can loop.
 // Throws FormatError.
-std::uint32_t decode_tree(Bytes bytes, std::size_t columns, const std::string& name, Forest& forest);
+std::uint32_t decode_tree(Bytes bytes, const ModelInfo& info, const std::string& name, TreeVersion version,
+                          Forest& forest);
 
 }  // namespace mojo

@@ -12,12 +12,6 @@ namespace {
 
 constexpr std::size_t kFewTrees = 64;  // not worth a second thread
 
-std::string tree_name(std::size_t of_class, std::size_t group) {
-  char name[64];
-  std::snprintf(name, sizeof name, "trees/t%02zu_%03zu.bin", of_class, group);
-  return name;
-}
-
 struct Wanted {
   std::size_t of_class;
   std::string name;
@@ -26,17 +20,34 @@ struct Wanted {
 // The trees first .. last - 1 of the list.
 std::vector<Tree> decode(const ModelSource& source, const std::vector<Wanted>& list, std::size_t first,
                          std::size_t last, Forest& forest) {
+  TreeVersion version = tree_version(source.info);
   std::vector<Tree> trees;
   std::vector<std::uint8_t> bytes;
   for (std::size_t i = first; i < last; ++i) {
     source.read(list[i].name, bytes);
-    std::uint32_t root = decode_tree(bytes, source.info.n_features, source.prefix + list[i].name, forest);
+    std::uint32_t root = decode_tree(bytes, source.info, source.prefix + list[i].name, version, forest);
     trees.push_back({&forest, root, static_cast<std::uint32_t>(forest.nodes.size())});
   }
   return trees;
 }
 
 }  // namespace
+
+std::string tree_name(std::size_t of_class, std::size_t group, const char* ending) {
+  char name[64];
+  std::snprintf(name, sizeof name, "trees/t%02zu_%03zu%s", of_class, group, ending);
+  return name;
+}
+
+Forest make_forest(const ModelInfo& info) {
+  bool heeded = tree_version(info) == TreeVersion::current;  // earlier files do not look at the domain
+  Forest forest;
+  for (std::size_t i = 0; i < info.n_features; ++i) {
+    const std::optional<Domain>& domain = info.domains[i];
+    forest.level_counts.push_back(domain && heeded ? static_cast<std::int64_t>(domain->size()) : kNoDomain);
+  }
+  return forest;
+}
 
 std::size_t read_trees_per_group(const ModelInfo& info, std::size_t otherwise) {
   if (!info.values.find("n_trees_per_class")) return otherwise;
@@ -59,22 +70,18 @@ TreeEnsemble TreeEnsemble::read(const ModelSource& source, std::size_t trees_per
   std::vector<bool> seen(groups);
   for (std::size_t c = 0; c < trees_per_group; ++c) {
     for (std::size_t g = 0; g < groups; ++g) {
-      std::string name = tree_name(c, g);
+      std::string name = tree_name(c, g, ".bin");
       if (!source.contains(name)) continue;  // a class without training rows has no trees
       list.push_back({c, std::move(name)});
       seen[g] = true;
     }
   }
   for (std::size_t g = 0; g < groups; ++g) {
-    if (!seen[g]) throw FormatError(source.prefix + tree_name(0, g) + " is missing");
+    if (!seen[g]) throw FormatError(source.prefix + tree_name(0, g, ".bin") + " is missing");
   }
 
   // Each half is read by a thread of its own: inflating is most of a load.
-  std::vector<Forest> forests(2);
-  for (std::size_t i = 0; i < info.n_features; ++i) {
-    std::int64_t levels = info.domains[i] ? static_cast<std::int64_t>(info.domains[i]->size()) : kNoDomain;
-    for (Forest& forest : forests) forest.level_counts.push_back(levels);
-  }
+  std::vector<Forest> forests(2, make_forest(info));
   std::size_t half = list.size() < kFewTrees ? list.size() : list.size() / 2;
   auto policy = half < list.size() ? std::launch::async : std::launch::deferred;
   std::future<std::vector<Tree>> second =

@@ -31,6 +31,12 @@ class TreeEnsemble {
   std::size_t groups_ = 0;
 };
 
+// An empty forest that knows the columns of a model.
+Forest make_forest(const ModelInfo& info);
+
+// `trees/tCC_GGG` and the ending.
+std::string tree_name(std::size_t of_class, std::size_t group, const char* ending);
+
 // `n_trees_per_class` of model.ini, or `otherwise` in files that do not say. Throws FormatError.
 std::size_t read_trees_per_group(const ModelInfo& info, std::size_t otherwise);
 

@@ -3,12 +3,16 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 
+#include "booster_explainer.hpp"
 #include "booster_trees.hpp"
+#include "calibration.hpp"
 #include "class_label.hpp"
 #include "java_math.hpp"
 #include "java_numbers.hpp"
 #include "level_blocks.hpp"
+#include "text_values.hpp"
 #include "xgboost_booster.hpp"
 
 namespace mojo {
@@ -44,14 +48,31 @@ float base_margin(const Booster& booster, Objective objective) {
 class Xgboost final : public Scorer {
  public:
   std::size_t width() const override { return classes == 1 ? 1 : classes + 1; }
-  std::size_t nbytes() const override { return trees.nbytes() + offsets.capacity() * sizeof(std::int64_t); }
+  std::size_t nbytes() const override {
+    std::size_t coefficients = linear ? linear->coefficients.capacity() * sizeof(float) : 0;
+    return trees.nbytes() + coefficients + offsets.capacity() * sizeof(std::int64_t);
+  }
+  const Calibration* calibration() const override { return calibrated ? &*calibrated : nullptr; }
+  std::unique_ptr<Explainer> explainer(const ModelSource& source) const override {
+    BoosterFrame frame{
+        {}, cells(), base, [this](const double* row, float* vector) { fill_cells(row, vector); }};
+    for (std::size_t i = 0; i < source.info.n_features; ++i) {
+      const std::string& name = source.info.columns[i];
+      const std::optional<Domain>& domain = source.info.domains[i];
+      if (domain) {
+        for (const std::string& level : *domain) frame.names.push_back(name + "." + level);
+      }
+      frame.names.push_back(domain ? name + ".missing(NA)" : name);
+    }
+    return make_booster_explainer(std::move(frame), groups, source);
+  }
 
   OffsetUse offset_use() const override { return has_offset ? OffsetUse::needed : OffsetUse::refused; }
 
   void prepare(Scratch& scratch) const override {
     trees.prepare(scratch);
     scratch.doubles.resize(features());
-    scratch.floats.resize(groups);
+    scratch.floats.resize(groups + (linear ? cells() : 0));
   }
 
   void score(const double* row, double offset, double* preds, Scratch& scratch) const override {
@@ -60,7 +81,7 @@ class Xgboost final : public Scorer {
 
   void score_rows(const RowBlock& rows, double* preds, Scratch& scratch) const override {
     grow(scratch.doubles, rows.count * features());
-    grow(scratch.floats, rows.count * groups);
+    grow(scratch.floats, rows.count * groups + (linear ? cells() : 0));
     double* encoded = scratch.doubles.data();
     float* margins = scratch.floats.data();
     for (std::size_t i = 0; i < rows.count; ++i) {
@@ -68,7 +89,9 @@ class Xgboost final : public Scorer {
       std::fill_n(margins + i * groups, groups, sums_before_base ? 0.0F : start(rows.offset(i)));
     }
     RowBlock block{encoded, features(), rows.count};
-    if (rows.count == 1) {
+    if (linear) {
+      add_linear(rows, margins, margins + rows.count * groups);
+    } else if (rows.count == 1) {
       trees.add(encoded, margins, scratch);
     } else {
       trees.add_rows(block, margins, groups, scratch);
@@ -81,6 +104,8 @@ class Xgboost final : public Scorer {
   }
 
   CompiledTrees trees;
+  std::optional<Booster> linear;  // booster gblinear, which has no trees
+  std::optional<Calibration> calibrated;
   std::size_t groups = 1;
   Objective objective = Objective::raw;
   float base = 0;
@@ -97,6 +122,7 @@ class Xgboost final : public Scorer {
  private:
   std::size_t categories() const { return offsets.size() - 1; }
   std::size_t features() const { return categories() + numbers; }
+  std::size_t cells() const { return static_cast<std::size_t>(offsets.back()) + numbers; }
   float start(double offset) const { return has_offset ? static_cast<float>(offset) : base; }
 
   template <class T>
@@ -117,6 +143,31 @@ class Xgboost final : public Scorer {
     for (std::size_t i = categories(); i < features(); ++i) {
       auto value = static_cast<float>(row[i]);
       encoded[i] = sparse && value == 0.0F ? nan : static_cast<double>(value);
+    }
+  }
+
+  // The vector that XGBoost itself is asked with: one-hot cells, then the numbers.
+  void fill_cells(const double* row, float* vector) const {
+    constexpr float nan = std::numeric_limits<float>::quiet_NaN();
+    std::fill_n(vector, offsets.back(), sparse ? nan : 0.0F);
+    for (std::size_t i = 0; i < categories(); ++i) {
+      std::int64_t last = offsets[i + 1] - offsets[i] - 1;
+      std::int64_t cell = last;
+      if (!std::isnan(row[i])) cell = std::min(last, std::int64_t{to_int(row[i])} - (all_levels ? 0 : 1));
+      if (cell >= 0) vector[offsets[i] + cell] = 1.0F;
+    }
+    float* values = vector + offsets.back();
+    for (std::size_t i = 0; i < numbers; ++i) {
+      values[i] = static_cast<float>(row[categories() + i]);
+      if (sparse && values[i] == 0.0F) values[i] = nan;
+    }
+  }
+
+  void add_linear(const RowBlock& rows, float* margins, float* vector) const {
+    for (std::size_t i = 0; i < rows.count; ++i) {
+      fill_cells(rows.row(i), vector);
+      for (std::size_t g = 0; g < groups; ++g)
+        margins[i * groups + g] = linear->add_linear(g, vector, margins[i * groups + g]);
     }
   }
 
@@ -172,9 +223,15 @@ std::unique_ptr<Scorer> read_xgboost(const ModelSource& source) {
   if (static_cast<std::int64_t>(model->offsets.size()) != categories + 1)
     throw FormatError("model.ini: cat_offsets does not have cats + 1 entries");
   check_level_blocks("cat_offsets", model->offsets);
+  // There Java lets a column without cells light one of the column before it.
+  bool first_version = parse_number("mojo_version", info.mojo_version) == 1.0;
+  if (first_version && values.text("booster", "") != "gbtree" &&
+      std::ranges::adjacent_find(model->offsets) != model->offsets.end())
+    throw UnsupportedError("XGBoost file of mojo_version 1.00 with a column without levels");
   model->all_levels = values.flag("use_all_factor_levels", true);
   model->has_offset = values.flag("has_offset", false);
   model->sparse = values.flag("sparse", false);
+  model->calibrated = Calibration::read(source);
   model->classes = info.n_classes;
   model->threshold = info.default_threshold;
   model->priors = info.prior_distribution;
@@ -186,9 +243,13 @@ std::unique_ptr<Scorer> read_xgboost(const ModelSource& source) {
   Booster booster = read_booster(bytes, width, model->groups);
   model->objective = parse_objective(booster.objective);
   model->base = base_margin(booster, model->objective);
-  model->trees = compile_booster(booster, model->offsets, model->numbers, model->sparse);
   model->sums_before_base =
       booster.major_version < 1 || (booster.major_version == 1 && booster.minor_version <= 2);
+  if (booster.coefficients.empty()) {
+    model->trees = compile_booster(booster, model->offsets, model->numbers, model->sparse);
+  } else {
+    model->linear = std::move(booster);
+  }
   return model;
 }
 

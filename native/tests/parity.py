@@ -80,7 +80,11 @@ def java_outputs(model: mojo_scorer.Model, java: dict[str, list[str]]) -> list[l
         raw = [column for name, column in java.items() if name != "refused"]
         first = 1 if model.response_domain else 0
         return raw[first : first + len(model.output_names)]
-    return [column for name, column in java.items() if name != "predict" or name in model.output_names]
+    return [
+        column
+        for name, column in java.items()
+        if (name != "predict" or name in model.output_names) and not name.startswith("cal_")
+    ]
 
 
 def java_labels(model: mojo_scorer.Model, java: dict[str, list[str]]) -> list[str] | None:
@@ -110,7 +114,7 @@ def compare(entry: ZooModel) -> Comparison:
         for name, column in java.items()
     }
     scores = model.score(model.matrix(records), offsets_of(model, records))
-    ours = model.predict(records)
+    ours = model.predict(records, calibrated=model.calibration is not None)
     outputs = java_outputs(model, java)
     if len(outputs) != len(model.output_names):
         found.faults.append(
@@ -123,6 +127,11 @@ def compare(entry: ZooModel) -> Comparison:
         compare_values(
             found, name, scores[:, at].tolist(), [*map(java_double, column)], TOLERANCES[found.algorithm]
         )
+    for name, column in java.items():
+        if name.startswith("cal_"):
+            compare_values(
+                found, name, ours[name].tolist(), [*map(java_double, column)], TOLERANCES[found.algorithm]
+            )
     labels = java_labels(model, java)
     if labels is not None and ours["predict"] != labels:
         found.faults.append("the labels differ")

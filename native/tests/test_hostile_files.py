@@ -21,6 +21,12 @@ KINDS = [
     "glm_multinomial",
     "pca_mixed",
     "pipeline_xgboost",
+    "drf_one_hot",
+    "extended_isolation_forest",
+    "isolation_forest_flags",
+    "gbm_isotonic",
+    "gbm_enum_limited",
+    "xgboost_linear",
     "kmeans_mixed",
     "glrm_simplex",
     "coxph_strata_pairs",
@@ -217,7 +223,62 @@ INI = {
     ),
     "distribution": ("gbm_laplace", "= laplace", "= cauchy", UnsupportedError, "cauchy"),
     "link": ("gbm_laplace", "link_function = identity", "link_function = cube", UnsupportedError, "cube"),
-    "encoding": ("gbm_laplace", "encoding = AUTO", "encoding = Binary", UnsupportedError, "Binary"),
+    "encoding": ("gbm_laplace", "encoding = AUTO", "encoding = Hashing", UnsupportedError, "Hashing"),
+    "original names": ("gbm_one_hot", "_orig_names = 6", "_orig_names = 5", FormatError, "has 6 lines"),
+    "original domains": (
+        "gbm_one_hot",
+        "_n_orig_domain_values = 6",
+        "_n_orig_domain_values = 3",
+        FormatError,
+        "fewer _orig_domain_values",
+    ),
+    "original levels": (
+        "gbm_one_hot",
+        "_m_orig_domain_values_3 = 6",
+        "_m_orig_domain_values_3 = 2000000000",
+        FormatError,
+        "has 6 lines",
+    ),
+    "projection": (
+        "gbm_eigen",
+        "_orig_projection_array = [",
+        "_orig_projection_array = [1.0]\nx = [",
+        FormatError,
+        "too short",
+    ),
+    "calibration": ("gbm_platt", "= platt", "= magic", UnsupportedError, "magic"),
+    "calibration beta": ("gbm_platt", "glm_beta = [", "glm_beta = [1.0, ", FormatError, "has 3 entries"),
+    "calibration range": (
+        "gbm_isotonic",
+        "min_x = 0",
+        "min_x = -7",
+        FormatError,
+        "outside of the thresholds",
+    ),
+    "sample size": (
+        "extended_isolation_forest",
+        "sample_size = ",
+        "sample_size = -",
+        FormatError,
+        "sample_size",
+    ),
+    "sloped trees": (
+        "extended_isolation_forest",
+        "ntrees = 8",
+        "ntrees = 9",
+        FormatError,
+        "t08.bin is missing",
+    ),
+    "path length": ("isolation_forest", "min_path_length = ", "min_path_length = -", FormatError, "min_path"),
+    "classes of a forest": ("isolation_forest", "n_classes = 1", "n_classes = 2", FormatError, "no classes"),
+    "uplift classes": ("uplift_drf", "n_classes = 2", "n_classes = 1", FormatError, "two classes"),
+    "balance": (
+        "drf_balanced",
+        "prior_class_distrib = [",
+        "prior_class_distrib = null\nx = [",
+        FormatError,
+        "without class distributions",
+    ),
     "priors": (
         "gbm_multinomial",
         "prior_class_distrib = [",
@@ -550,6 +611,70 @@ def test_knots_that_do_not_ascend(tmp_path: Path) -> None:
     path = write_zip(tmp_path / "knots.zip", entries | {"knots": bytes(knots)})
     with pytest.raises(FormatError, match="knots do not ascend"):
         mojo_scorer.load(path)
+SLOPED = {
+    "width": (lambda tree: struct.pack("<i", 2**31 - 1) + tree[4:], "2147483647 columns"),
+    "kind": (lambda tree: tree[:8] + b"X" + tree[9:], "unknown kind of node 88"),
+    "twice": (lambda tree: tree[:4] + (tree[4 : 9 + 96] * 2) + tree[9 + 96 :], "node 0 appears twice"),
+    "no child": (lambda tree: tree[: 9 + 96], "node 1 is missing"),
+    "no root": (lambda tree: tree[:4] + b"\7" + tree[5:], "node 0 is missing"),
+    "cut": (lambda tree: tree[:70], "ends early"),
+    "negative leaf": (
+        lambda tree: tree[:4] + struct.pack("<iBi", 0, ord("L"), -5),
+        "a leaf of -5 rows",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", SLOPED)
+def test_malformed_sloped_tree(case: str, tmp_path: Path) -> None:
+    change, message = SLOPED[case]
+    entries = read_entries("extended_isolation_forest")
+    changed = entries | {"trees/t00.bin": change(entries["trees/t00.bin"])}
+    with pytest.raises(FormatError, match=message):
+        mojo_scorer.load(write_zip(tmp_path / "sloped.zip", changed))
+
+
+THRESHOLDS = {
+    "count": (lambda points: b"\x7f\xff\xff\xff" + points[4:], "does not hold 2147483647 numbers"),
+    "empty": (lambda points: bytes(4), "has 0 numbers"),
+    "short": (lambda points: points[:2], "ends early"),
+    "fall": (lambda points: points[:4] + points[-8:] + points[12:], "does not ascend"),
+    "NaN": (lambda points: points[:4] + b"\x7f\xf8" + bytes(6) + points[12:], "does not ascend"),
+    "lengths": (lambda points: b"\0\0\0\1" + points[4:12], "has 1 numbers"),
+}
+
+
+@pytest.mark.parametrize("case", THRESHOLDS)
+def test_malformed_thresholds(case: str, tmp_path: Path) -> None:
+    change, message = THRESHOLDS[case]
+    entries = read_entries("gbm_isotonic")
+    name = "calib/thresholds_x"
+    with pytest.raises(FormatError, match=message):
+        mojo_scorer.load(write_zip(tmp_path / "iso.zip", entries | {name: change(entries[name])}))
+
+
+def test_sparse_sets_of_old_files_stay_small(tmp_path: Path) -> None:
+    """A set of one level far up would cost 1,000 times its bytes when 1.00 files are read."""
+    split = struct.pack("<BHBHHB", 0xFC, 3, 5, 65_535, 1, 1) + struct.pack("<ff", 1.0, 2.0)
+    entries = edit_ini(set_tree(lambda tree: split), "mojo_version = 1.40", "mojo_version = 1.00")
+    with pytest.raises(FormatError, match="far more levels than bytes"):
+        mojo_scorer.load(write_zip(tmp_path / "old.zip", entries))
+
+
+def test_linear_booster_of_other_size(tmp_path: Path) -> None:
+    entries = read_entries("xgboost_linear")
+    booster = bytearray(entries["boosterBytes"])
+    at = booster.index(b"gblinear") + 8 + 136
+    (count,) = struct.unpack_from("<q", booster, at)
+    for place, value, message in [
+        (at, struct.pack("<q", count + 1), "are needed"),
+        (at, struct.pack("<q", 1 << 60), "are needed"),
+        (8, struct.pack("<i", 2_000_000_000), "2000000000 features"),
+    ]:
+        changed = bytearray(booster)
+        changed[place : place + len(value)] = value
+        with pytest.raises(FormatError, match=message):
+            mojo_scorer.load(write_zip(tmp_path / "linear.zip", entries | {"boosterBytes": bytes(changed)}))
 
 
 @pytest.mark.parametrize("name", ["../x", "a/../../x", "/etc/passwd", "..", "a\\b"])

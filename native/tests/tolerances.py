@@ -16,10 +16,13 @@ class Tolerance:
 TOLERANCES = {
     "coxph": Tolerance(0),
     "deeplearning": Tolerance(0),
+    "drf": Tolerance(0),
+    "extendedisolationforest": Tolerance(1, why="Math.log and Math.pow of Java are not the C library's"),
     "gam": Tolerance(0),
     "gbm": Tolerance(0),
     "glm": Tolerance(0),
     "glrm": Tolerance(0),
+    "isolationforest": Tolerance(0),
     "isotonicregression": Tolerance(0),
     "klime": Tolerance(0),
     "kmeans": Tolerance(0),
@@ -28,6 +31,7 @@ TOLERANCES = {
     # The logit transform takes a logarithm: the C library's is one ulp from Java's in one of 2,000 arguments.
     "stackedensemble": Tolerance(4, why="the logarithm of the logit transform"),
     "targetencoder": Tolerance(0),
+    "upliftdrf": Tolerance(0),
     "word2vec": Tolerance(0),
     "xgboost": Tolerance(0),
 }

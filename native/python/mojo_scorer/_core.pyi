@@ -136,6 +136,27 @@ class Model:
             RowError: As for matrix().
         """
 
+    @property
+    def calibration(self) -> str | None:
+        """
+        'platt', 'isotonic', or None where the model has no calibrated probabilities.
+        """
+
+    def calibrate(self, scores: Matrix) -> Matrix:
+        """
+        Turn the probabilities of score() into those that a calibration frame taught (calibrate_model).
+
+        Args:
+            scores: float64[n, 2] as score() returns them.
+
+        Returns:
+            float64[n, 2]. Labels are still chosen by the probabilities of score(), as H2O does.
+
+        Raises:
+            UnsupportedError: The model has no calibration.
+            RowError: The width is wrong.
+        """
+
     def score(self, rows: Matrix, offset: Offset | None = None) -> Matrix:
         """
         Score a matrix; the GIL is released meanwhile.
@@ -155,7 +176,73 @@ class Model:
                 that was trained to fill no gaps).
         """
 
-    def predict(self, data: Records, offset: Offset | None = None, *, unseen: Unseen = 'na') -> Predictions:
+    @property
+    def contribution_names(self) -> list[str]:
+        """Names of contributions()'s columns; the last is 'BiasTerm'."""
+
+    def contributions(self, data: Records, *, unseen: Unseen = 'na') -> NDArray[numpy.float32]:
+        """
+        Split each row's margin among the features: TreeSHAP, bit by bit as h2o-genmodel.
+
+        The first call reads the trees again from the file that the model came from. Of a pipeline: the main
+        model's, in that model's columns.
+
+        Args:
+            data: As for matrix().
+            unseen: As for matrix().
+
+        Returns:
+            float32[n, k], columns as in contribution_names: before the link, without the offset. For XGBoost there
+            is one column per level.
+
+        Raises:
+            RowError: As for matrix().
+            UnsupportedError: h2o-genmodel has none for this model; the message says why.
+            FormatError: The file holds another model now.
+            OSError: The file is gone.
+        """
+
+    @property
+    def tree_names(self) -> list[str]:
+        """Names of leaf_assignment()'s trees, such as 'T1.C1'."""
+
+    def leaf_assignment(self, data: Records, *, unseen: Unseen = 'na') -> tuple[list[list[str | None]], NDArray[numpy.int32] | None]:
+        """
+        Name the leaf that each row reaches in each tree.
+
+        Args:
+            data: As for matrix().
+            unseen: As for matrix().
+
+        Returns:
+            n lists of k paths, trees as in tree_names: L and R from the root, None from depth 64 on; and int32[n, k]
+            with the leaves' node ids, -1 where there is no path (None for files before mojo_version 1.30).
+
+        Raises:
+            RowError, UnsupportedError, FormatError, OSError: As for contributions().
+        """
+
+    @property
+    def stage_names(self) -> list[str]:
+        """Names of staged_predict()'s columns, such as 'T1.C1'."""
+
+    def staged_predict(self, data: Records, *, unseen: Unseen = 'na') -> Matrix:
+        """
+        Predict with the first tree, the first two, and so on.
+
+        Args:
+            data: As for matrix().
+            unseen: As for matrix().
+
+        Returns:
+            float64[n, k], columns as in stage_names: after each group of trees the prediction, or the probability
+            of each class that has trees (of two classes the first).
+
+        Raises:
+            RowError, UnsupportedError, FormatError, OSError: As for contributions().
+        """
+
+    def predict(self, data: Records, offset: Offset | None = None, *, calibrated: bool = False, unseen: Unseen = 'na') -> Predictions:
         """
         Score records and name the classes.
 
@@ -163,6 +250,8 @@ class Model:
             data: As for matrix(). Where the model has an offset_column and no offset is given, the offsets are
                 read from that column.
             offset: As for score().
+            calibrated: Also give the calibrated probabilities, under the names of H2O's CSV tool: 'cal_no',
+                'cal_yes' ('cal_p0', 'cal_p1' for labels that are integers).
             unseen: As for matrix().
 
         Returns:
@@ -171,6 +260,7 @@ class Model:
 
         Raises:
             RowError: As for matrix() and score().
+            UnsupportedError: As for calibrate().
         """
 
     def word_vector(self, word: str) -> NDArray[numpy.float32] | None:
