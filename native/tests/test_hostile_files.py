@@ -271,7 +271,6 @@ INI = {
     ),
     "path length": ("isolation_forest", "min_path_length = ", "min_path_length = -", FormatError, "min_path"),
     "classes of a forest": ("isolation_forest", "n_classes = 1", "n_classes = 2", FormatError, "no classes"),
-    "uplift classes": ("uplift_drf", "n_classes = 2", "n_classes = 1", FormatError, "two classes"),
     "balance": (
         "drf_balanced",
         "prior_class_distrib = [",
