@@ -610,6 +610,8 @@ def test_knots_that_do_not_ascend(tmp_path: Path) -> None:
     path = write_zip(tmp_path / "knots.zip", entries | {"knots": bytes(knots)})
     with pytest.raises(FormatError, match="knots do not ascend"):
         mojo_scorer.load(path)
+
+
 SLOPED = {
     "width": (lambda tree: struct.pack("<i", 2**31 - 1) + tree[4:], "2147483647 columns"),
     "kind": (lambda tree: tree[:8] + b"X" + tree[9:], "unknown kind of node 88"),

