@@ -118,4 +118,7 @@ MODELS = [
 ]
 EMPTY: dict[str, str] = {
     "offset": "a pipeline passes no offset to its models",
+    "weights": "weights are no matter of a pipeline: shown with its models",
+    "calibration": "genmodel calibrates no pipeline",
+    ">1024 levels": "levels pass through unchanged: shown with its models",
 }
