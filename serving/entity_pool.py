@@ -26,10 +26,12 @@ RESERVE_SETTINGS = ("superuser_reserved_connections", "reserved_connections")
 LOST = (
     *(OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError),
     *(asyncpg.OperatorInterventionError, asyncpg.InsufficientResourcesError),
+    asyncpg.InternalClientError,  # a connection that is lost in the moment it is used
 )
 """What says that the database, not the query, is at fault."""
 
 _log = logging.getLogger("mojoline.serving")
+logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)  # its watcher repeats in tracebacks what ours says
 
 
 @dataclass(frozen=True)
@@ -98,10 +100,10 @@ class EntityPool:
         except asyncpg.DataError:  # of the query; the connection is as good as before
             raise
         except LOST as error:
-            connection.terminate()  # to cancel the query would be to wait for who does not answer
+            _drop(connection)
             raise self._failed(error) from error
         except asyncio.CancelledError:
-            connection.terminate()
+            _drop(connection)
             raise
         finally:
             await pool.release(connection)
@@ -148,7 +150,10 @@ class EntityPool:
         )
 
     async def _probe(self, pool: asyncpg.Pool) -> None:
-        """One query within the time a request has, then as many connections as there are to be."""
+        """One query within the time a request has, then as many connections as there are to be.
+
+        asyncpg fills its pool up too, but pauses up to a minute after failures.
+        """
         if self._is_exhausted(pool):
             return  # the requests themselves are the probe
         connection = await pool.acquire(timeout=CONNECT_SECONDS)
@@ -156,7 +161,7 @@ class EntityPool:
             async with asyncio.timeout(self._timeout):
                 await connection.fetchval("SELECT 1")
         except BaseException:
-            connection.terminate()
+            _drop(connection)
             raise
         finally:
             await pool.release(connection)
@@ -224,6 +229,12 @@ def open_entity_pool(settings: Settings) -> EntityPool | None:
         return None
     size = PoolSize.of_worker(settings.features, settings.serving.workers)
     return EntityPool(settings.database_url.get_secret_value(), size, settings.features)
+
+
+def _drop(connection: asyncpg.Connection) -> None:
+    """Close without a word: to cancel the query would be to wait for a server that does not answer."""
+    with contextlib.suppress(asyncpg.InterfaceError):  # the pool has found out by itself
+        connection.terminate()
 
 
 async def _leave_as_it_is(_: asyncpg.Connection) -> None:

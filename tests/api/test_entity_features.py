@@ -1,0 +1,281 @@
+"""Entities against a real PostgreSQL that dies, hangs and comes back."""
+
+import asyncio
+import os
+import shutil
+import signal
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+
+from mojoline.registry.filesystem_registry import open_registry
+from mojoline.settings import FeatureSettings, SettingsError, load_settings
+from mojoline.stack.paths import stack_paths
+from mojoline.stack.postgres import postgres_service, postgres_url
+from mojoline.stack.process_record import ProcessRecord
+from mojoline.stack.service import await_service, pid_file, start_service, stop_service
+from serving.entity_features import EntityFeatures
+from serving.entity_pool import EntityPool, PoolSize, check_connection_budget
+from serving.errors import ApiError
+from serving.version_loading import load_version
+from tests.data.tiny_versions import tiny_draft, tiny_facts
+
+SPEC = """
+name: tiny
+source: {table: flights, entity_key: flight_id, event_time: departure, available_at: known}
+target: {column: late, task: binary, positive: "yes"}
+features:
+  hot: [distance, temp, carrier, origin]
+  cold: {column: details, keys: [wind]}
+  max_age: 6h
+"""
+TABLE = """
+CREATE TABLE flights AS SELECT i::int4 AS flight_id,
+    timestamp '2026-01-01' + i * interval '1 minute' AS departure,
+    timestamp '2026-01-01' AS known, 'no' AS late, 500 + i::numeric AS distance, 60::float4 AS temp,
+    'UA'::char(4) AS carrier, 'JFK'::text AS origin, jsonb_build_object('wind', i % 7) AS details
+FROM generate_series(1, 500) i;
+ALTER TABLE flights ADD PRIMARY KEY (flight_id);
+"""
+KNOWN = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class PostgresProcess:
+    """A PostgreSQL of one's own with the table of the spec."""
+
+    def __init__(self, home: Path) -> None:
+        self.paths = stack_paths(home)
+        self.service = postgres_service(self.paths)
+        self.url = postgres_url(self.paths, "postgres")
+        self.start()
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(TABLE)
+
+    def start(self) -> None:
+        for place in (self.paths.run, self.paths.logs, self.paths.sockets):
+            place.mkdir(parents=True, exist_ok=True)
+        await_service(start_service(self.service, self.paths, lambda *_: None), self.paths, lambda *_: None)
+
+    def signal(self, number: int) -> None:
+        server = ProcessRecord.read(pid_file(self.paths, "postgres")).find()
+        for process in [server, *server.children(recursive=True)]:
+            process.send_signal(number)
+        if number == signal.SIGKILL:
+            psutil.wait_procs([server], timeout=10)
+
+    def stop(self) -> None:
+        stop_service(self.service, self.paths)
+
+
+@pytest.fixture(scope="module")
+def postgres():
+    place = Path(tempfile.mkdtemp(prefix="mojoline-"))
+    with pytest.MonkeyPatch.context() as environment:
+        for key in [key for key in os.environ if key.startswith("MOJOLINE_")]:
+            environment.delenv(key)
+        server = PostgresProcess(place / "home")
+        yield server
+        server.stop()
+    shutil.rmtree(place, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def models_dir(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("models")
+    (directory / "tiny.yaml").write_text(SPEC)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    root = tmp_path_factory.mktemp("version")
+    registry = open_registry(f"file://{root}/registry")
+    made = registry.publish("tiny", tiny_draft("first", root / "draft"), tiny_facts("first"))
+    moved = registry.move_champion("tiny", made.version, expected_generation=0, by="test", reason="a test")
+    return load_version(registry, "tiny", moved.champion)
+
+
+def run(url, models_dir, work, smallest=2, largest=4, **settings):
+    """`await work(entities, pool)` with a pool that is connected."""
+
+    async def main():
+        options = FeatureSettings(**{"timeout_ms": 1000, "acquire_ms": 500, **settings})
+        pool = EntityPool(url, PoolSize(smallest, largest), options)
+        pool.start()
+        try:
+            await until(lambda: pool.last_error is None)
+            return await work(EntityFeatures(pool, models_dir), pool)
+        finally:
+            await pool.close()
+
+    return asyncio.run(main())
+
+
+async def until(met, seconds=30.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not met():
+        assert time.monotonic() < deadline, "it did not come about in time"
+        await asyncio.sleep(0.02)
+
+
+async def refusal(call) -> ApiError:
+    with pytest.raises(ApiError) as caught:
+        await call
+    return caught.value
+
+
+def test_entities_come_as_the_rows_a_caller_would_send(postgres, models_dir, served):
+    async def work(entities, _):
+        found = await entities.fetch(served, [7, "3", 7], KNOWN.replace(hour=5))
+        assert found.rows[0] == {
+            "distance": 507.0,
+            "temp": 60.0,
+            "carrier": "UA",
+            "origin": "JFK",
+            "wind": 0.0,
+        }
+        assert found.rows[1]["distance"] == 503.0
+        assert found.rows[2] == found.rows[0]
+        assert (found.age, found.stale) == (5 * 3600, False)
+        late = await entities.fetch(served, [7], KNOWN.replace(hour=7))
+        assert (late.age, late.stale) == (7 * 3600, True)
+        assert (await entities.fetch(served, [7])).stale  # now
+        return found.rows
+
+    rows = run(postgres.url, models_dir, work)
+    assert served.scoring.score(rows).shape == (3, 2)
+
+
+def test_what_is_no_entity_is_refused(postgres, models_dir, served):
+    async def work(entities, _):
+        unknown = await refusal(entities.fetch(served, [1, 999_999, "-4"]))
+        assert (unknown.status, "999999" in unknown.message, "-4" in unknown.message) == (404, True, True)
+        assert '"1"' not in unknown.message
+        for bad in ("seven", "1; DROP TABLE flights", "", "9" * 30, 1.5, None, True, [1]):
+            assert (await refusal(entities.fetch(served, [bad]))).status == 400
+        assert len((await entities.fetch(served, [1])).rows) == 1  # the connection is still good
+
+    run(postgres.url, models_dir, work)
+
+
+def test_where_nothing_is_stored_rows_are_asked_for(postgres, tmp_path, models_dir, served):
+    async def work(entities, _):
+        error = await refusal(entities.fetch(served, [1]))
+        assert (error.status, "tiny.yaml" in error.message) == (501, True)
+
+    run(postgres.url, tmp_path, work)
+    error = asyncio.run(refusal(EntityFeatures(None, models_dir).fetch(served, [1])))
+    assert (error.status, "DATABASE_URL" in error.message) == (501, True)
+
+
+def test_exhaustion_is_told_and_passes(postgres, models_dir, served):
+    async def work(entities, pool):
+        await entities.fetch(served, [1])
+        free = asyncio.Event()
+
+        async def hold(_):
+            await free.wait()
+
+        holders = [asyncio.create_task(pool.use(hold)) for _ in range(4)]
+        await until(lambda: pool._pool.get_idle_size() == 0 and pool._pool.get_size() == 4)
+        error = await refusal(entities.fetch(served, [1]))
+        assert (error.status, error.headers["Retry-After"]) == (503, "1")
+        assert "4 connections" in error.message
+        assert not pool.breaker.is_open  # the database is well
+        free.set()
+        await asyncio.gather(*holders)
+        assert len((await entities.fetch(served, [1])).rows) == 1
+
+    run(postgres.url, models_dir, work, timeout_ms=20_000, acquire_ms=100)
+
+
+def test_the_pool_is_warm_and_a_caller_who_goes_away_costs_one_connection(postgres, models_dir, served):
+    async def work(entities, pool):
+        assert pool._pool.get_size() == 3
+        await entities.fetch(served, [1])
+
+        async def sleep(connection):
+            await connection.execute("SELECT pg_sleep(30)")
+
+        task = asyncio.create_task(pool.use(sleep))
+        await until(lambda: pool._pool.get_idle_size() == 2)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await until(lambda: pool._pool.get_idle_size() == 3)  # the watcher has filled it up again
+
+    run(postgres.url, models_dir, work, smallest=3, timeout_ms=60_000)
+
+
+@pytest.mark.parametrize("fault", ["killed", "hung", "shut down"])
+def test_a_dead_database_is_told_at_once_and_comes_back_alone(postgres, models_dir, served, fault):
+    async def work(entities, pool):
+        assert len((await entities.fetch(served, [1])).rows) == 1
+        if fault == "hung":
+            postgres.signal(signal.SIGSTOP)
+        elif fault == "killed":
+            postgres.signal(signal.SIGKILL)
+        else:
+            await asyncio.to_thread(postgres.stop)
+        try:
+            for _ in range(8):
+                error = await refusal(entities.fetch(served, [1]))
+                assert (error.status, error.headers["Retry-After"]) == (503, "1")
+            await until(lambda: pool.breaker.is_open)
+            started = time.thread_time(), time.monotonic()
+            for _ in range(100):
+                assert (await refusal(entities.fetch(served, [1]))).status == 503
+            assert time.monotonic() - started[1] < 5  # nobody waits for it
+        finally:
+            if fault == "hung":
+                postgres.signal(signal.SIGCONT)
+            else:
+                await asyncio.to_thread(postgres.start)
+        await until(lambda: not pool.breaker.is_open)
+        assert len((await entities.fetch(served, [1])).rows) == 1
+        await until(lambda: pool._pool.get_size() >= 2)
+
+    run(postgres.url, models_dir, work)
+
+
+def test_a_pool_without_a_database_waits_for_it(postgres, models_dir, served):
+    async def main():
+        await asyncio.to_thread(postgres.stop)
+        pool = EntityPool(postgres.url, PoolSize(1, 2), FeatureSettings())
+        entities = EntityFeatures(pool, models_dir)
+        pool.start()
+        try:
+            assert (await refusal(entities.fetch(served, [1]))).status == 503
+            await asyncio.to_thread(postgres.start)
+            await until(lambda: pool.last_error is None)
+            assert len((await entities.fetch(served, [1])).rows) == 1
+        finally:
+            await pool.close()
+
+    asyncio.run(main())
+
+
+def test_more_connections_than_postgres_has_are_refused_with_the_arithmetic(postgres):
+    def check(**settings):
+        asyncio.run(check_connection_budget(load_settings(database_url=postgres.url, **settings)))
+
+    check()
+    check(serving={"workers": 5})  # they share the 50
+    check(features={"max_connections": 1000, "pgbouncer": True})
+    with pytest.raises(
+        SettingsError, match=r"2 worker\(s\) x 100 connections = 200, but Postgres allows 100"
+    ):
+        check(serving={"workers": 2}, features={"max_connections": 200})
+    asyncio.run(check_connection_budget(load_settings(database_url="postgresql://nobody@127.0.0.1:1/none")))
+
+
+@pytest.mark.parametrize(
+    ("workers", "size"),
+    [(1, PoolSize(10, 50)), (2, PoolSize(5, 25)), (3, PoolSize(3, 16)), (80, PoolSize(1, 1))],
+)
+def test_workers_share_the_connections_of_the_server(workers, size):
+    assert PoolSize.of_worker(FeatureSettings(), workers) == size
