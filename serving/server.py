@@ -11,6 +11,7 @@ from fastapi import FastAPI
 
 from mojoline.settings import Settings
 from serving.app import create_admin_app, create_app, create_context
+from serving.entity_pool import check_connection_budget
 from serving.errors import PortTakenError
 
 HOST = "127.0.0.1"
@@ -33,7 +34,9 @@ async def serve(settings: Settings, stopping: asyncio.Event) -> None:
     Raises:
         PortTakenError: one of the two ports is in use.
         RegistryError: the registry's root cannot be made.
+        SettingsError: the workers may open more connections than Postgres has.
     """
+    await check_connection_budget(settings)
     context = create_context(settings)
     data, admin = create_app(settings, context=context), create_admin_app(context)
     sockets = [
