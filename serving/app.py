@@ -9,6 +9,7 @@ from fastapi.telemetry import TelemetryConfig
 from mojoline.registry.filesystem_registry import FilesystemRegistry, open_registry
 from mojoline.settings import Settings
 from serving.admin_plane import AdminPlane, BearerGuard
+from serving.compatibility import Compatibility
 from serving.context import ServingContext
 from serving.data_plane import DataPlane
 from serving.hot_path import HotPath
@@ -52,6 +53,7 @@ def create_app(
     app.state.context = shared
     plane = DataPlane(shared)
     app.include_router(plane.router)
+    app.include_router(Compatibility(shared, plane).router)
     app.add_route("/metrics", metrics_page, methods=["GET"], include_in_schema=False)
     install_error_handlers(app)
     app.add_middleware(HotPath, predict=plane.predict, infer=plane.infer)

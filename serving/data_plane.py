@@ -14,6 +14,7 @@ from serving.infer_dialect import read_infer
 from serving.inference import Answer, Question
 from serving.json_reading import parse_json, show
 from serving.model_statistics import index_models, model_statistics
+from serving.openapi_parts import INDEX_BODY, INFER_BODY, PREDICT_BODY, body_of, path_parameters
 from serving.predict_dialect import read_predict
 from serving.predictor import Predictor
 from serving.request_reading import read_body, read_event_time, read_header_length
@@ -23,34 +24,6 @@ from serving.row_batch import require_keys
 EXTENSIONS = ("binary_tensor_data", "model_repository", "statistics")
 
 _JSON = "application/json"
-_ROWS = {"type": "array", "minItems": 1, "items": {"type": "object"}}
-_TENSOR = {
-    "type": "object",
-    "required": ["name", "shape", "datatype", "data"],
-    "properties": {
-        "name": {"type": "string"},
-        "shape": {"type": "array", "items": {"type": "integer"}},
-        "datatype": {"type": "string"},
-        "data": {"type": "array"},
-    },
-}
-_PREDICT_BODY = {
-    "type": "object",
-    "required": ["rows"],
-    "properties": {"model": {"type": "string"}, "rows": _ROWS},
-}
-_INFER_BODY = {
-    "type": "object",
-    "required": ["inputs"],
-    "properties": {
-        "id": {"type": "string"},
-        "inputs": {"type": "array", "minItems": 1, "items": _TENSOR},
-        "outputs": {"type": "array", "items": {"type": "object", "properties": {"name": {"type": "string"}}}},
-    },
-}
-
-
-_INDEX_BODY = {"type": "object", "properties": {"ready": {"type": "boolean"}}}
 
 
 class DataPlane:
@@ -67,8 +40,8 @@ class DataPlane:
         get("/v2/health/live", self.live)
         get("/v2/health/ready", self.ready)
         get("/v2/models", self.models)
-        post("/predict", self.predict, _PREDICT_BODY)
-        post("/v2/repository/index", self.repository_index, _INDEX_BODY)
+        post("/predict", self.predict, PREDICT_BODY)
+        post("/v2/repository/index", self.repository_index, INDEX_BODY)
         get("/v2/models/stats", self.statistics)
         for alias in ("/livez", "/healthz", "/ping"):
             get(alias, self.live)
@@ -77,10 +50,13 @@ class DataPlane:
             get(f"/v2/models/{{model}}{version}/stats", self.statistics)
             get(f"/v2/models/{{model}}{version}", self.model_metadata)
             get(f"/v2/models/{{model}}{version}/ready", self.model_ready)
-            post(f"/v2/models/{{model}}{version}/infer", self.infer, _INFER_BODY)
+            post(f"/v2/models/{{model}}{version}/infer", self.infer, INFER_BODY)
 
     async def predict(self, request: Request) -> Response:
-        """Predict rows: `{"model"?: name, "rows": [{column: value}], "contributions"?: true}`."""
+        """Predict rows: `{"model"?: name, "rows": [{column: value}], "contributions"?: true}`.
+
+        `"entities": [key]` in the place of rows asks for their stored features.
+        """
         pick, limit, request_id = self._context.catalog.pick, self._limits.max_rows, _request_id(request)
         return await self.respond(request, lambda body: read_predict(pick, body, limit, request_id))
 
@@ -155,12 +131,11 @@ class DataPlane:
 
     def _get(self, path: str, endpoint: Any) -> None:  # noqa: ANN401 - any of the methods above
         self.router.add_api_route(
-            path, endpoint, methods=["GET"], response_model=None, openapi_extra=_parameters(path)
+            path, endpoint, methods=["GET"], response_model=None, openapi_extra=path_parameters(path)
         )
 
     def _post(self, path: str, endpoint: Any, schema: dict[str, Any]) -> None:  # noqa: ANN401 - as above
-        body = {"required": True, "content": {_JSON: {"schema": schema}}}
-        extra = {"requestBody": body, **_parameters(path)}
+        extra = {**body_of(schema), **path_parameters(path)}
         self.router.add_api_route(path, endpoint, methods=["POST"], response_model=None, openapi_extra=extra)
 
 
@@ -194,9 +169,3 @@ def _headers(answer: Answer) -> dict[str, str]:
 
 def _path(request: Request) -> tuple[str, str | None]:
     return request.path_params["model"], request.path_params.get("version")
-
-
-def _parameters(path: str) -> dict[str, Any]:
-    names = [name for name in ("model", "version") if f"{{{name}}}" in path]
-    schema = {"type": "string"}
-    return {"parameters": [{"name": n, "in": "path", "required": True, "schema": schema} for n in names]}

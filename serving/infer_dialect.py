@@ -35,6 +35,9 @@ def question_of(
     served = route.served
     request = check_for(route, lambda: parse_inference(served, content, max_rows, tail))
 
+    # the entity key alone asks for the stored features; beside columns it only names who a row is about
+    lookup = None if request.columns else request.passed_over.get(served.entity_key or "")
+
     def write(question: Question, result: Scores) -> Body:
         return _write(question, result, request)
 
@@ -44,6 +47,7 @@ def question_of(
         request_id=request_id,
         data=request.columns or [{}] * request.rows,
         features=_ColumnRows(request),
+        lookup=lookup,
         entities=[as_text(value) for value in request.passed_over.get(served.entity_key or "", [])],
         write=write,
         contributions=request.contributions,
@@ -63,6 +67,7 @@ def _write(question: Question, result: Scores, request: InferenceRequest) -> Bod
                 "variant": question.route.variant,
                 "request_id": question.request_id,
                 "cache": question.cache,
+                **question.facts(),
             },
             "outputs": tensors,
         },

@@ -42,6 +42,7 @@ class Question:
     """A request that was read and checked.
 
     `data` is what the model scores, `features` the same row by row, `write` makes the body of the answer.
+    With `lookup` both are empty until the stored features are there.
     """
 
     serving: Serving
@@ -52,8 +53,17 @@ class Question:
     entities: Sequence[str | None]
     write: Callable[["Question", Scores], Body]
     contributions: bool = False
+    lookup: Sequence[object] | None = None  # entities whose stored features are to be scored
+    age: float | None = None  # of those features, in seconds
+    stale: bool = False
     cache: str = "bypass"
     seconds: dict[str, float] = field(default_factory=dict)
+
+    def facts(self) -> dict[str, object]:
+        """What the answer says about stored features; nothing where none were used."""
+        if self.age is None:
+            return {}
+        return {"feature_age_s": round(self.age, 3), **({"stale_features": True} if self.stale else {})}
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,10 @@
-"""The short form: `POST /predict {"model"?: name, "rows": [{column: value}], "contributions"?: true}`."""
+"""The short form: `POST /predict {"model"?: name, "rows": [{column: value}], "contributions"?: true}`.
 
-from collections.abc import Callable
+`"entities": [key]` in the place of rows asks for the stored features of these entities.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import orjson
 
@@ -8,9 +12,9 @@ from serving.errors import bad_request
 from serving.inference import Body, Question, Scores, as_text, check_for
 from serving.json_reading import parse_json, show
 from serving.routing import Serving
-from serving.row_batch import check_rows, require_keys, require_rows
+from serving.row_batch import check_rows, require_count, require_keys, require_rows
 
-_KEYS = ("model", "rows", "contributions")
+_KEYS = ("model", "rows", "entities", "contributions")
 
 
 def read_predict(
@@ -36,12 +40,29 @@ def read_predict(
     if not isinstance(wanted, bool):
         raise bad_request(f"contributions is {show(wanted)}; true or false is needed")
     serving = pick(name)
+    if "entities" in content:
+        return _read_entities(serving, content, max_rows, request_id)
     sent = require_rows(content, max_rows)
     key = serving.champion.entity_key
     entities = [as_text(row.get(key)) if isinstance(row, dict) else None for row in sent] if key else []
     route = serving.route(entities, request_id)
     rows = check_for(route, lambda: check_rows(route.served, sent))
     return Question(serving, route, request_id, rows, rows, entities, write_predict, contributions=wanted)
+
+
+def _read_entities(serving: Serving, content: Mapping[str, Any], max_rows: int, request_id: str) -> Question:
+    keys = content["entities"]
+    if "rows" in content:
+        raise bad_request("the body has rows and entities: send one of them")
+    if not isinstance(keys, list):
+        raise bad_request(f"entities is {show(keys)}; a list of keys is needed")
+    require_count(len(keys), max_rows)
+    texts = [as_text(key) for key in keys]
+    route = serving.route(texts, request_id)
+    wanted = content.get("contributions", False)
+    return Question(
+        serving, route, request_id, [], [], texts, write_predict, contributions=wanted, lookup=keys
+    )
 
 
 def write_predict(question: Question, result: Scores) -> Body:
@@ -52,6 +73,7 @@ def write_predict(question: Question, result: Scores) -> Body:
         "model_version": served.version,
         "variant": question.route.variant,
         "request_id": question.request_id,
+        **question.facts(),
         "predictions": _predictions(served.scoring.output_names, result),
     }
     if result.contributions is not None:

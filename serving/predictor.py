@@ -1,7 +1,7 @@
 """From the bytes of a request to its answer: read, score, write; each step leaves the loop if it is long."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import numpy as np
@@ -44,6 +44,8 @@ class Predictor:
         try:
             question = await self._context.compute(read, size)
             question.seconds["parse"] = time.perf_counter() - started
+            if question.lookup is not None:
+                await self._fetch(question, question.lookup, event_time)
             ticket.require_time("scoring")
             result = await self._score(question)
             ticket.require_time("writing the answer")
@@ -55,6 +57,13 @@ class Predictor:
             raise
         self._note(answer, event_time)
         return answer
+
+    async def _fetch(self, question: Question, keys: Sequence[object], event_time: datetime | None) -> None:
+        started = time.perf_counter()
+        found = await self._context.entities.fetch(question.route.served, keys, event_time)
+        question.data = question.features = found.rows
+        question.age, question.stale = found.age, found.stale
+        question.seconds["feat"] = time.perf_counter() - started
 
     async def _score(self, question: Question) -> Scores:
         served, rows = question.route.served, len(question.features)

@@ -165,7 +165,7 @@ def test_missing_is_missing_however_it_is_written(server):
         ({"rows": [7]}, ["rows[0]", "7", "object"]),
         ({"rows": []}, ["no rows", f"1 to {MAX_ROWS}"]),
         ({"rows": {}}, ["rows", "{}", "list"]),
-        ({"row": [{}]}, ['"row"', "model, rows"]),
+        ({"row": [{}]}, ['"row"', "model, rows, entities"]),
         ([], ["body", "[]", "object"]),
         ({"rows": [{}], "model": 3}, ["model", "3", "name"]),
     ],
@@ -175,6 +175,62 @@ def test_refused_rows_are_explained(server, content, words):
         content = {"model": "tiny", **content}
     message = error_of(server.api.post("/predict", json=content), 400)
     assert [word for word in words if word not in message] == []
+
+
+def test_nothing_in_a_body_is_silently_lost(server):
+    twice = b'{"model": "tiny", "rows": [{"wind": 1, "carrier": "a:b", "wind": 2}]}'
+    assert '"wind"' in error_of(server.api.post("/predict", content=twice), 400)
+    once = b'{"model": "tiny", "rows": [{"wind": 1, "carrier": "a:b \\"c\\": d"}]}'
+    assert server.api.post("/predict", content=once).status_code == 200
+    assert "1000" in error_of(server.predict([{"carrier": "x" * 1001}]), 400)
+
+
+def test_contributions_are_given_or_refused_with_the_reason(server):
+    answer = server.api.post(
+        "/predict", json={"model": "tiny", "rows": [{"wind": 1}, {}], "contributions": True}
+    )
+    wanted = {"inputs": as_tensors([{"wind": 1.0}], ["wind"]), "outputs": [{"name": "contributions"}]}
+    tensors = infer(server, wanted)
+    table = {"fields": ["wind"], "rows": [["1"]], "requestShapleyValueType": "TRANSFORMED"}
+    h2o = server.api.post("/model/contribution?model=tiny", json=table)
+    if answer.status_code == 501:  # the scorer that is installed has none
+        assert all("contributions" in error_of(response, 501) for response in (answer, tensors, h2o))
+        return
+    shares = answer.json()["contributions"]
+    assert shares["columns"][-1] == "BiasTerm"
+    assert shares["space"] in ("raw", "reduced")
+    (tensor,) = tensors.json()["outputs"]
+    assert tensor["shape"] == [1, len(shares["columns"])]
+    assert tensor["data"] == pytest.approx(shares["rows"][0])
+    groups = h2o.json()["contributionGroups"]
+    assert [float(v) for v in groups[0]["contributions"][0]] == pytest.approx(shares["rows"][0])
+
+
+def test_every_answer_says_where_it_comes_from_and_how_long_it_took(server):
+    for response in (
+        server.predict([{}]),
+        infer(server, {"inputs": as_tensors([{}], ["wind"])}),
+        server.api.post("/invocations?model=tiny", json={"instances": [{}]}),
+    ):
+        assert response.headers["X-Model-Version"] == version_of(server)
+        assert (response.headers["X-Model-Name"], response.headers["X-Variant"]) == ("tiny", "champion")
+        assert response.headers["X-Cache"] == "bypass"
+        stages = [part.split(";dur=") for part in response.headers["Server-Timing"].split(", ")]
+        assert [name for name, _ in stages] == ["parse", "score", "ser"]
+        assert all(float(milliseconds) > 0 for _, milliseconds in stages)
+
+
+def test_the_metrics_page_counts(server):
+    def value(sample):
+        lines = [line for line in server.api.get("/metrics").text.splitlines() if line.startswith(sample)]
+        return float(lines[0].split()[-1]) if lines else 0.0
+
+    labels = f'{{model_name="tiny",model_version="{version_of(server)}"}}'
+    rows, good = value(f"mojoline_rows_total{labels}"), value(f"model_infer_request_success_total{labels}")
+    server.predict([{}] * 3)
+    assert value(f"mojoline_rows_total{labels}") == rows + 3
+    assert value(f"model_infer_request_success_total{labels}") == good + 1
+    assert "carrier" not in server.api.get("/metrics").text
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])

@@ -1,0 +1,87 @@
+"""Routes that other servers' clients know: MLflow's `/invocations` and H2O's `/model/…`.
+
+They serve the only model, or the one named by `?model=`.
+"""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import PlainTextResponse, Response
+
+from serving.context import ServingContext
+from serving.data_plane import DataPlane
+from serving.h2o_dialect import (
+    describe_capabilities,
+    describe_schema,
+    read_contribution,
+    read_score,
+    sample_request,
+)
+from serving.mlflow_dialect import read_invocations
+from serving.openapi_parts import INVOCATIONS_BODY, TABLE_BODY, body_of
+from serving.responses import json_response
+from serving.served_model import ServedModel
+
+_MODEL = {"name": "model", "in": "query", "required": False, "schema": {"type": "string"}}
+
+
+class Compatibility:
+    """The routes over one data plane, which reads and answers."""
+
+    def __init__(self, context: ServingContext, plane: DataPlane) -> None:
+        self._context = context
+        self._plane = plane
+        self._limits = context.settings.serving
+        self.router = APIRouter()
+        self._add("/invocations", self.invocations, INVOCATIONS_BODY)
+        self._add("/model/score", self.score, TABLE_BODY)
+        self._add("/model/contribution", self.contribution, TABLE_BODY)
+        for name in ("id", "schema", "sample_request", "capabilities"):
+            self._add(f"/model/{name}", getattr(self, name))
+        self._add("/version", self._plane.server_metadata)
+
+    async def invocations(self, request: Request) -> Response:
+        """MLflow's scoring protocol: `dataframe_split`, `dataframe_records`, `instances` or `inputs`."""
+        serving = self._context.catalog.pick(request.query_params.get("model"))
+        limit, request_id = self._limits.max_rows, str(request.scope["request_id"])
+        return await self._plane.respond(
+            request, lambda body: read_invocations(serving, body, limit, request_id)
+        )
+
+    async def score(self, request: Request) -> Response:
+        """H2O's scoring protocol: `{"fields": [name], "rows": [[text]]}`."""
+        serving = self._context.catalog.pick(request.query_params.get("model"))
+        limit, request_id = self._limits.max_rows, str(request.scope["request_id"])
+        return await self._plane.respond(request, lambda body: read_score(serving, body, limit, request_id))
+
+    async def contribution(self, request: Request) -> Response:
+        """What each input added to each score, in H2O's words; 501 where the model has none."""
+        serving = self._context.catalog.pick(request.query_params.get("model"))
+        limit, request_id = self._limits.max_rows, str(request.scope["request_id"])
+        return await self._plane.respond(
+            request, lambda body: read_contribution(serving, body, limit, request_id)
+        )
+
+    async def id(self, request: Request) -> Response:
+        """The version that serves."""
+        return PlainTextResponse(self._served(request).version)
+
+    async def schema(self, request: Request) -> Response:
+        """Inputs and outputs, in H2O's words."""
+        return json_response(describe_schema(self._served(request)))
+
+    async def sample_request(self, request: Request) -> Response:
+        """A body that `/model/score` takes."""
+        return json_response(sample_request(self._served(request)))
+
+    async def capabilities(self, request: Request) -> Response:
+        """What the model can be asked for, in H2O's words."""
+        return json_response(describe_capabilities(self._served(request)))
+
+    def _served(self, request: Request) -> ServedModel:
+        return self._context.catalog.pick(request.query_params.get("model")).champion
+
+    def _add(self, path: str, endpoint: Any, schema: dict[str, Any] | None = None) -> None:  # noqa: ANN401
+        extra = {"parameters": [_MODEL], **(body_of(schema) if schema else {})}
+        method = "POST" if schema else "GET"
+        self.router.add_api_route(path, endpoint, methods=[method], response_model=None, openapi_extra=extra)

@@ -1,0 +1,72 @@
+"""What the OpenAPI page says about bodies that are checked by hand."""
+
+from typing import Any
+
+_ROWS = {"type": "array", "minItems": 1, "items": {"type": "object"}}
+_TENSOR = {
+    "type": "object",
+    "required": ["name", "shape", "datatype", "data"],
+    "properties": {
+        "name": {"type": "string"},
+        "shape": {"type": "array", "items": {"type": "integer"}},
+        "datatype": {"type": "string"},
+        "data": {"type": "array"},
+    },
+}
+PREDICT_BODY = {
+    "type": "object",
+    "properties": {
+        "model": {"type": "string"},
+        "rows": _ROWS,
+        "entities": {"type": "array", "minItems": 1, "items": {"type": ["string", "integer"]}},
+        "contributions": {"type": "boolean"},
+    },
+    "oneOf": [{"required": ["rows"]}, {"required": ["entities"]}],
+}
+INFER_BODY = {
+    "type": "object",
+    "required": ["inputs"],
+    "properties": {
+        "id": {"type": "string"},
+        "inputs": {"type": "array", "minItems": 1, "items": _TENSOR},
+        "outputs": {"type": "array", "items": {"type": "object", "properties": {"name": {"type": "string"}}}},
+    },
+}
+
+
+INDEX_BODY = {"type": "object", "properties": {"ready": {"type": "boolean"}}}
+_TABLE_ROWS = {"type": "array", "items": {"type": "array"}}
+TABLE_BODY = {
+    "type": "object",
+    "required": ["fields", "rows"],
+    "properties": {"fields": {"type": "array", "items": {"type": "string"}}, "rows": _TABLE_ROWS},
+}
+INVOCATIONS_BODY = {
+    "type": "object",
+    "properties": {
+        "dataframe_split": {
+            "type": "object",
+            "required": ["columns", "data"],
+            "properties": {"columns": {"type": "array", "items": {"type": "string"}}, "data": _TABLE_ROWS},
+        },
+        "dataframe_records": _ROWS,
+        "instances": _ROWS,
+        "inputs": {"type": ["array", "object"]},
+        "params": {"type": "object"},
+    },
+    "oneOf": [
+        {"required": [form]} for form in ("dataframe_split", "dataframe_records", "instances", "inputs")
+    ],
+}
+
+
+def body_of(schema: dict[str, Any]) -> dict[str, Any]:
+    """An operation's JSON body."""
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+def path_parameters(path: str) -> dict[str, Any]:
+    """An operation's parameters, as its path names them."""
+    names = [name for name in ("model", "version") if f"{{{name}}}" in path]
+    schema = {"type": "string"}
+    return {"parameters": [{"name": n, "in": "path", "required": True, "schema": schema} for n in names]}
