@@ -117,6 +117,8 @@ class PyModel {
   }
 
   nb::dict predict(nb::handle data, nb::handle offset, bool calibrated, const std::string& unseen) const {
+    // Else the first word would be called no number.
+    if (model_->scorer().word_vectors()) throw RowError(kWordsNotRows);
     if (calibrated) require_calibration();
     bool from_data = offset.is_none() && model_->offset_column();
     Records records =

@@ -163,7 +163,8 @@ class NetworkReader {
  private:
   void refuse_other_encodings() const {
     std::string encoding = values_.text("_genmodel_encoding", "AUTO");
-    for (const char* known : {"AUTO", "SortByResponse", "OneHotInternal"}) {
+    for (const char* known :
+         {"AUTO", "SortByResponse", "OneHotInternal", "Binary", "Eigen", "LabelEncoder"}) {
       if (encoding == known) return;
     }
     throw UnsupportedError("categorical encoding " + encoding + " is not supported");

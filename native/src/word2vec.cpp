@@ -18,9 +18,7 @@ class Word2Vec final : public Scorer {
   std::size_t width() const override { return vectors.width(); }
   std::size_t nbytes() const override { return vectors.nbytes(); }
   void prepare(Scratch&) const override {}
-  void score(const double*, double, double*, Scratch&) const override {
-    throw RowError("Word2Vec scores words, not rows: use word_vector() or sentence_vector()");
-  }
+  void score(const double*, double, double*, Scratch&) const override { throw RowError(kWordsNotRows); }
   // As the columns of H2O's own transform.
   std::vector<std::string> value_names() const override {
     std::vector<std::string> names;

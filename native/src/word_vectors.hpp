@@ -9,6 +9,9 @@
 
 namespace mojo {
 
+inline constexpr const char* kWordsNotRows =
+    "Word2Vec scores words, not rows: use word_vector() or sentence_vector()";
+
 class WordVectors {
  public:
   // `values` holds `width` numbers per word. Words must differ.

@@ -38,6 +38,8 @@ def test_words_are_no_rows() -> None:
     model = mojo_scorer.load(ZOO / "word2vec.zip")
     with pytest.raises(mojo_scorer.RowError, match="scores words, not rows: use word_vector"):
         model.score(np.zeros((1, 1)))
+    with pytest.raises(mojo_scorer.RowError, match="scores words, not rows"):
+        model.predict([{"word": "red"}])
     with pytest.raises(mojo_scorer.UnsupportedError, match="a glm model holds no words"):
         mojo_scorer.load(ZOO / "glm_binomial.zip").word_vector("red")
 
@@ -99,4 +101,5 @@ def test_deviations_are_listed() -> None:
     assert "offset shift is not used" in deviations("deeplearning_offset")
     assert "NaN" in deviations("pca_numbers")
     assert "pca: a missing number" in deviations("pipeline_gbm")
+    assert "two behind it" in deviations("klime_base_level")
     assert deviations("gbm_binomial") == ""

@@ -43,7 +43,7 @@ def describe(linear: dict[str, bytes], parts: list[str]) -> str:
 
 def klime(name: str, features: list[str], **options: object) -> ZooModel:
     def linear_model(frame: h2o.H2OFrame) -> object:
-        model = H2OGeneralizedLinearEstimator(seed=1, lambda_=0.001, **options)
+        model = H2OGeneralizedLinearEstimator(**{"seed": 1, "lambda_": 0.001} | options)
         model.train(x=features, y="amount", training_frame=frame)
         return model
 
@@ -67,6 +67,8 @@ def klime(name: str, features: list[str], **options: object) -> ZooModel:
 
 MODELS = [
     klime("klime", [*NUMBERS, "few"], family="gaussian"),
+    # Where the first level is the base, genmodel's reason codes are those of other levels.
+    klime("klime_base_level", [*NUMBERS, "few"], family="gaussian", lambda_=0.0),
     klime("klime_skip", [*NUMBERS, "few"], family="gaussian", missing_values_handling="Skip"),
     klime("klime_levels", ["few", "some", "alpha", "beta"], family="gaussian", alpha=0.0, lambda_search=True),
 ]

@@ -8,6 +8,7 @@ from h2o.estimators import (
     H2ODeepLearningEstimator,
     H2OGeneralizedLinearEstimator,
     H2OGradientBoostingEstimator,
+    H2ORandomForestEstimator,
     H2OStackedEnsembleEstimator,
     H2OXGBoostEstimator,
 )
@@ -20,6 +21,7 @@ FAMILIES = {"flag": "binomial", "kind": "multinomial", "amount": "gaussian"}
 FOLDS = {"nfolds": 3, "fold_assignment": "Modulo", "keep_cross_validation_predictions": True, "seed": 1}
 BASES = {
     "gbm": (H2OGradientBoostingEstimator, {"ntrees": 3, "max_depth": 3, "min_rows": 5}),
+    "drf": (H2ORandomForestEstimator, {"ntrees": 3, "max_depth": 4}),
     "xgboost": (H2OXGBoostEstimator, {"ntrees": 3, "max_depth": 3}),
     "glm": (H2OGeneralizedLinearEstimator, {"lambda_": 0.001}),
     "deeplearning": (H2ODeepLearningEstimator, {"hidden": [4], "epochs": 1, "reproducible": True}),
@@ -102,6 +104,20 @@ MODELS = [
         metalearner_params=SMALL_TREES,
     ),
     ensemble(
+        "stackedensemble_by_drf",
+        "kind",
+        ["drf", "xgboost"],
+        metalearner_algorithm="drf",
+        metalearner_params=SMALL_TREES,
+    ),
+    # The base models have their levels in another order than the ensemble, and Java does not care.
+    ensemble(
+        "stackedensemble_sorted_levels",
+        "flag",
+        ["gbm", "drf"],
+        of_bases={"categorical_encoding": "SortByResponse"},
+    ),
+    ensemble(
         "stackedensemble_by_xgboost",
         "amount",
         ["gbm", "glm"],
@@ -123,7 +139,13 @@ MODELS = [
         metalearner_algorithm="glm",
         metalearner_params=SPARSE,
     ),
-    ensemble("stackedensemble_weights", "flag", ["gbm", "glm"], of_bases={"weights_column": "weight"}),
+    ensemble(
+        "stackedensemble_weights",
+        "flag",
+        ["gbm", "glm"],
+        of_bases={"weights_column": "weight"},
+        weights_column="weight",
+    ),
     ensemble("stackedensemble_huge", "flag", ["xgboost", "gbm"], ["huge", "alpha"]),
     ZooModel("stackedensemble_pipeline", slim(in_pipeline)),
 ]
