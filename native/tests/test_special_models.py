@@ -1,5 +1,6 @@
 """Faces of models that are not a prediction per row: words, encodings, reconstructions."""
 
+import zipfile
 from pathlib import Path
 
 import mojo_scorer
@@ -103,3 +104,23 @@ def test_deviations_are_listed() -> None:
     assert "pca: a missing number" in deviations("pipeline_gbm")
     assert "two behind it" in deviations("klime_base_level")
     assert deviations("gbm_binomial") == ""
+
+
+def test_levels_pass_an_ensemble_by_number(tmp_path: Path) -> None:
+    """As in genmodel, which does not compare the levels of the base models; but ours says so."""
+    copy = tmp_path / "levels.zip"
+    with (
+        zipfile.ZipFile(ZOO / "stackedensemble_regression.zip") as archive,
+        zipfile.ZipFile(copy, "w") as out,
+    ):
+        for name in archive.namelist():
+            content = archive.read(name)
+            if name == "domains/d000.txt":
+                first, second, *others = content.splitlines(keepends=True)
+                content = b"".join([second, first, *others])
+            out.writestr(name, content)
+    whole, swapped = mojo_scorer.load(ZOO / "stackedensemble_regression.zip"), mojo_scorer.load(copy)
+    rows = np.array([[1.0, 0.0, level] for level in range(6)])
+    np.testing.assert_array_equal(swapped.score(rows), whole.score(rows))
+    assert whole.deviations == []
+    assert "base_model0 knows other levels of column few" in swapped.deviations[0]

@@ -110,13 +110,6 @@ MODELS = [
         metalearner_algorithm="drf",
         metalearner_params=SMALL_TREES,
     ),
-    # The base models have their levels in another order than the ensemble, and Java does not care.
-    ensemble(
-        "stackedensemble_sorted_levels",
-        "flag",
-        ["gbm", "drf"],
-        of_bases={"categorical_encoding": "SortByResponse"},
-    ),
     ensemble(
         "stackedensemble_by_xgboost",
         "amount",
