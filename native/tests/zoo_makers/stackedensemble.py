@@ -143,7 +143,6 @@ MODELS = [
     ZooModel("stackedensemble_pipeline", slim(in_pipeline)),
 ]
 EMPTY: dict[str, str] = {
-    "weights": "weights are no matter of an ensemble: shown with its models",
     "offset": "an ensemble passes no offset on; any but 0 is an error in genmodel",
     "calibration": "H2O calibrates trees only",
 }
