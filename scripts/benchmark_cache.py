@@ -1,0 +1,123 @@
+"""What the prediction cache gives: rows drawn by Zipf's law, looked up in a real Redis.
+
+`python scripts/benchmark_cache.py [--requests 200000] [--rows 100000] [--exponent 1.1] [--concurrency 4]
+[--redis-url URL] [--model FILE_OR_DIRECTORY] [--output FILE]`
+
+Without a URL a Redis is started for the purpose and ended; without a model a small one that comes with the
+tests is scored. Redis is asked always (`cache = always`), several requests at a time: equal rows that meet in
+flight are scored once. Ends with 1 if the hit rate is not above 0.8 or the inferences are not the misses.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+import time
+import uuid
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import uvloop
+from rich.console import Console
+from rich.table import Table
+from scratch_servers import draw_rows, load_model, scratch_redis
+
+from serving.metrics import INFERENCES
+from serving.offload import Offload, percentile
+from serving.prediction_cache import PredictionCache
+from serving.redis_pool import RedisPool
+
+LEAST_HIT_RATE = 0.8
+
+
+class TimedPool(RedisPool):
+    """A pool that remembers how long each answer of Redis took."""
+
+    lookups: list[float]
+
+    async def ask(self, command):  # noqa: ANN001, ANN201 - as the base
+        """As the base."""
+        started = time.perf_counter()
+        try:
+            return await super().ask(command)
+        finally:
+            self.lookups.append(time.perf_counter() - started)
+
+
+async def measure(options: argparse.Namespace, url: str) -> dict[str, object]:
+    """Send the requests; the figures."""
+    model = load_model(options.model, version=uuid.uuid4().hex)  # nothing of an earlier run is found
+    rows = draw_rows(model.scoring, options.rows)
+    weights = 1 / np.arange(1, options.rows + 1) ** options.exponent
+    drawn = (
+        np.random.default_rng(2).choice(options.rows, options.requests, p=weights / weights.sum()).tolist()
+    )
+    pool = TimedPool(url, timeout=options.timeout_ms / 1000, max_connections=100)
+    pool.lookups = []
+    offload = Offload("auto")
+    cache = PredictionCache(offload, pool, mode="always", ttl_seconds=600)
+    pool.start()
+    cache.start()
+    states: Counter[str] = Counter()
+    before = INFERENCES.labels(model.name)._value.get()
+    remaining = iter(drawn)
+
+    async def work() -> None:
+        for row in remaining:
+            _, state = await cache.score(model, [rows[row]], 1)
+            states[state] += 1
+
+    started = time.perf_counter()
+    await asyncio.gather(*(work() for _ in range(options.concurrency)))
+    seconds = time.perf_counter() - started
+    info = await pool.redis.info()
+    await cache.close()
+    await pool.close()
+    offload.close()
+    inferences = int(INFERENCES.labels(model.name)._value.get() - before)
+    return {
+        "requests": options.requests,
+        "distinct_rows": len(set(drawn)),
+        "hit_rate": round(states["hit"] / options.requests, 4),
+        "misses": states["miss"] + states["error"] + states["bypass"],
+        "inferences": inferences,
+        "single_flight_joined": cache.joined,
+        "errors": states["error"] + states["bypass"],
+        "lookup_p50_ms": round(1000 * percentile(pool.lookups, 0.5), 3),
+        "lookup_p99_ms": round(1000 * percentile(pool.lookups, 0.99), 3),
+        "requests_per_second": round(options.requests / seconds),
+        "redis_reuse_pct": round(
+            100 * (1 - info["total_connections_received"] / info["total_commands_processed"]), 3
+        ),
+        "concurrency": options.concurrency,
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--requests", type=int, default=200_000)
+    parser.add_argument("--rows", type=int, default=100_000, help="distinct rows to draw from")
+    parser.add_argument("--exponent", type=float, default=1.1, help="of Zipf's law")
+    parser.add_argument("--concurrency", type=int, default=4)
+    parser.add_argument("--timeout-ms", type=float, default=50)
+    parser.add_argument("--redis-url", metavar="URL")
+    parser.add_argument("--model", type=Path, metavar="PATH", help="a MOJO or the directory of a version")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="write the figures as JSON")
+    options = parser.parse_args()
+    with scratch_redis(options.redis_url) as url:
+        figures = uvloop.run(measure(options, url))
+    table = Table("figure", "value")
+    for name, value in figures.items():
+        table.add_row(name, f"{value:,}" if isinstance(value, int) else str(value))
+    Console().print(table)
+    if options.output:
+        options.output.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    holds = figures["hit_rate"] > LEAST_HIT_RATE and figures["inferences"] == figures["misses"]
+    return 0 if holds else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
