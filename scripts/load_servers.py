@@ -1,0 +1,139 @@
+"""What a load test runs against: a server of its own, an echo server, the heartbeat of another client."""
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import httpx
+import psutil
+
+from mojoline.settings import Settings
+from mojoline.stack.ports import find_free_port
+from mojoline.stack.stack_state import StackState
+
+ROOT = Path(__file__).parents[1]
+HEARTBEAT_SECONDS = 0.05
+
+
+@contextmanager
+def serving(
+    options: argparse.Namespace,
+    settings: Settings,
+    stack: StackState,
+    token: str,
+    log: BinaryIO,
+) -> Iterator[tuple[psutil.Process, int, int]]:
+    """A server of its own over the stack's registry, Postgres and Redis: process, port, admin port."""
+    api, admin = find_free_port(), find_free_port()
+    environment = {
+        "MOJOLINE_HOME": str(settings.home),
+        "MOJOLINE_REGISTRY_URL": settings.registry_url,
+        "MOJOLINE_PORTS__REST": str(api),
+        "MOJOLINE_PORTS__ADMIN": str(admin),
+        "MOJOLINE_ADMIN_TOKEN": token,
+        "MOJOLINE_SERVING__OFFLOAD": options.offload,
+        "MOJOLINE_CACHE__MODE": options.cache,
+        "DATABASE_URL": stack.database_url,
+        "REDIS_URL": stack.redis_url,
+        "RESERVOIR_REDIS_URL": stack.reservoir_redis_url,
+    }
+    process = psutil.Popen(
+        [sys.executable, "-m", "serving"],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        stderr=log,
+    )
+    try:
+        await_answer(f"http://127.0.0.1:{api}/v2/health/live")
+        yield process, api, admin
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(40)
+
+
+@contextmanager
+def echoing() -> Iterator[int]:
+    """The echo server; its port."""
+    port = find_free_port()
+    process = subprocess.Popen([sys.executable, "scripts/load_client.py", "--echo", str(port)], cwd=ROOT)
+    try:
+        await_answer(f"http://127.0.0.1:{port}/")
+        yield port
+    finally:
+        process.terminate()
+        process.wait()
+
+
+class Heartbeat(threading.Thread):
+    """Asks `/v2/health/live` every 50 ms and remembers the longest wait."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__(daemon=True)
+        self._client = httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=10)
+        self._stopped = threading.Event()
+        self.longest_ms = 0.0
+
+    def run(self) -> None:
+        """Ask until stopped."""
+        while not self._stopped.wait(HEARTBEAT_SECONDS):
+            started = time.perf_counter()
+            self._client.get("/v2/health/live").raise_for_status()
+            self.longest_ms = max(self.longest_ms, round((time.perf_counter() - started) * 1000, 3))
+
+    def stop(self) -> None:
+        """End."""
+        self._stopped.set()
+        self.join()
+        self._client.close()
+
+
+def await_generation(model: str, admin: int, token: str, generation: int) -> None:
+    deadline = time.monotonic() + 60
+    headers = {"Authorization": f"Bearer {token}"}
+    while time.monotonic() < deadline:
+        answer = httpx.get(f"http://127.0.0.1:{admin}/admin/status", headers=headers, trust_env=False).json()
+        if (answer["models"].get(model, {}).get("generation") or 0) >= generation:
+            return
+        time.sleep(0.05)
+    raise SystemExit(f"the server does not follow generation {generation} of {model}")
+
+
+def await_answer(url: str) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            httpx.get(url, trust_env=False)
+        except httpx.TransportError:
+            time.sleep(0.05)
+        else:
+            return
+    raise SystemExit(f"nobody answers at {url}")
+
+
+def rss_mb(process: psutil.Process) -> float:
+    family = [process, *process.children(recursive=True)]
+    return round(sum(one.memory_info().rss for one in family) / 1e6, 1)
+
+
+def read_metrics(port: int) -> dict[str, Any]:
+    """The loop's lag and warnings from the server's own metrics."""
+    text = httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False).text
+    buckets: list[tuple[float, float]] = []
+    warnings = 0.0
+    for line in text.splitlines():
+        if line.startswith("mojoline_loop_lag_seconds_bucket"):
+            bound = line.split('le="')[1].split('"')[0]
+            buckets.append((float(bound.replace("+Inf", "inf")), float(line.rsplit(" ", 1)[1])))
+        if line.startswith("mojoline_loop_blocked_total") and 'cause="machine_stall"' not in line:
+            warnings += float(line.rsplit(" ", 1)[1])
+    total = buckets[-1][1] if buckets else 0.0
+    p99 = next((bound for bound, count in sorted(buckets) if count >= 0.99 * total), 0.0)
+    return {"loop_lag_p99_ms": p99 * 1000, "loop_warnings": int(warnings)}
