@@ -1,5 +1,6 @@
 """What the planes of one server share."""
 
+import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -17,6 +18,8 @@ from serving.redis_pool import open_redis_pool
 from serving.shadow import ShadowScorer
 
 T = TypeVar("T")
+
+WARMING_SECONDS = 0.5
 
 
 class ServingContext:
@@ -36,6 +39,7 @@ class ServingContext:
         )
         self.entity_pool = open_entity_pool(settings)
         self.entities = EntityFeatures(self.entity_pool, settings.models_dir)
+        self._warming: asyncio.Task[None] | None = None
         self._loop_lag = LoopLagMonitor()
 
     async def open(self) -> None:
@@ -47,6 +51,7 @@ class ServingContext:
             self.redis_pool.start()
         if self.entity_pool is not None:
             self.entity_pool.start()
+            self._warming = asyncio.get_running_loop().create_task(self._keep_warm())
         self.cache.start()
         self.catalog.start()
         self._canary_guard.start()
@@ -61,12 +66,22 @@ class ServingContext:
         await self.cache.close()
         if self.redis_pool is not None:
             await self.redis_pool.close()
+        if self._warming is not None:
+            self._warming.cancel()
         if self.entity_pool is not None:
             await self.entity_pool.close()
         self.shadow.close()
         if self.reservoir is not None:
             await self.reservoir.close()
         self.offload.close()
+
+    async def _keep_warm(self) -> None:
+        """Let a version that has come to serve find its queries planned."""
+        while True:
+            for slot in list(self.catalog.slots.values()):
+                if slot.current is not None:
+                    await self.entities.warm(slot.current)
+            await asyncio.sleep(WARMING_SECONDS)
 
     async def compute(self, work: Callable[[], T], size: int) -> T:
         """`work()` of a request of `size` bytes, on the loop if such work is measured to be short."""

@@ -1,6 +1,7 @@
 """The stored features of the entities of a request, with their age."""
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,6 +19,8 @@ from serving.metrics import FEATURE_REQUESTS, FEATURE_SECONDS
 from serving.served_model import ServedModel
 
 NAMED_UNKNOWN = 5
+
+_log = logging.getLogger("mojoline.serving")
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,7 @@ class EntityFeatures:
         self._pool = pool
         self._models_dir = models_dir
         self._lookups: dict[tuple[str, str], _Lookup] = {}
+        self._warmed: set[tuple[str, str]] = set()
 
     async def fetch(
         self, served: ServedModel, entities: Sequence[object], at: datetime | None = None
@@ -94,6 +98,23 @@ class EntityFeatures:
             max(0.0, age.total_seconds()),
             age > lookup.max_age,
         )
+
+    async def warm(self, served: ServedModel) -> None:
+        """Let every open connection plan the query of `served` before a request has to wait for that.
+
+        Does nothing where it was done before, or where nothing is stored for the model.
+        """
+        key = (served.name, served.version)
+        if self._pool is None or served.entity_key is None or key in self._warmed:
+            return
+        try:
+            lookup = await self._lookup(served, self._pool)
+            await self._pool.use_each(lambda connection: fetch_hot(connection, lookup.query, []))
+        except EntityStoreError:
+            return  # it is tried again
+        except (ApiError, FeatureError, asyncpg.PostgresError) as error:
+            _log.info("no stored features for %s: %s", served.name, error)
+        self._warmed.add(key)
 
     async def _lookup(self, served: ServedModel, pool: EntityPool) -> _Lookup:
         key = (served.name, served.version)

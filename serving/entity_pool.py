@@ -108,6 +108,25 @@ class EntityPool:
         finally:
             await pool.release(connection)
 
+    async def use_each(self, work: Callable[[asyncpg.Connection], Awaitable[object]]) -> None:
+        """`work` once on every connection that is open and idle; raises as `use` does."""
+        pool = self._pool
+        if pool is None or self.breaker.is_open:
+            raise EntityStoreError(f"the feature database is away: {self.last_error}")
+        held: list[asyncpg.Connection] = []
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                while pool.get_idle_size() > 0:
+                    held.append(await pool.acquire())
+                await asyncio.gather(*(work(connection) for connection in held))
+        except LOST as error:
+            for connection in held:
+                _drop(connection)
+            raise self._failed(error) from error
+        finally:
+            for connection in held:
+                await pool.release(connection)
+
     def _is_exhausted(self, pool: asyncpg.Pool) -> bool:
         return bool(pool.get_size() >= self._size.largest and pool.get_idle_size() == 0)
 

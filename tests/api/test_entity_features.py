@@ -259,6 +259,24 @@ def test_a_pool_without_a_database_waits_for_it(postgres, models_dir, served):
     asyncio.run(main())
 
 
+def test_every_open_connection_plans_the_query_before_a_request_needs_it(postgres, models_dir, served):
+    async def work(entities, pool):
+        kept = type(served)(served.manifest, served.manifest_sha256, served.scoring)
+        kept.entity_key = "flight_id"
+        await entities.warm(kept)
+        plans = []
+
+        async def count(connection):
+            plans.append(await connection.fetchval("SELECT count(*) FROM pg_prepared_statements"))
+
+        await pool.use_each(count)
+        assert len(plans) == 3
+        assert min(plans) >= 2  # the query of the entities, and the one that counts
+        await entities.warm(kept)  # once is enough
+
+    run(postgres.url, models_dir, work, smallest=3)
+
+
 def test_more_connections_than_postgres_has_are_refused_with_the_arithmetic(postgres):
     def check(**settings):
         asyncio.run(check_connection_budget(load_settings(database_url=postgres.url, **settings)))
