@@ -1,4 +1,5 @@
-# Everything a person or CI runs. Each target installs what it needs into .venv, nothing else on the machine is touched.
+# Everything a person or CI runs. Each target installs what it needs into .venv. Nothing else on the machine is
+# touched, but for one: Postgres does not run as root, so that for root it gets a system user, embedded_postgres.
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up down check test test-system test-daimojo parity fuzz torture lock format clean distclean
 SHELL := /bin/bash
@@ -32,7 +33,9 @@ setup: .venv/native.stamp  ## install everything into .venv and build the native
 	  { echo "no C++ compiler found: on Debian install g++ (12 or newer)"; exit 1; }
 	@echo '#include <zlib.h>' | $$(command -v $${CXX:-c++} || command -v g++ || command -v clang++) -E -x c++ - >/dev/null 2>&1 || \
 	  { echo "zlib.h not found: on Debian install zlib1g-dev"; exit 1; }
-	@echo "building the native scorer"
+	@$(BIN)/python -c 'import os, sys, sysconfig; sys.exit(not os.path.exists(os.path.join(sysconfig.get_paths()["include"], "Python.h")))' || \
+	  { echo "Python.h not found: on Debian install python3-dev"; exit 1; }
+	@echo "building the native scorer (one to three minutes)"
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --reinstall-package mojo-scorer --no-deps ./native
 	@touch $@
 

@@ -6,7 +6,6 @@ be given as `<NAME>_FILE`. An unknown `MOJOLINE_*` key stops the start: a misspe
 """
 
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -172,7 +171,9 @@ class Settings(BaseSettings):
     h2o_url: str | None = Field(default=None, repr=False, description="an existing H2O, user:password inside")
     dagster_home: Path | None = Field(default=None, description="an existing Dagster instance directory")
     registry_url: str = Field(
-        default_factory=lambda data: f"file://{data['home']}/registry" if "home" in data else "",
+        default_factory=lambda data: (
+            f"{Path(data['home']).as_uri()}/registry" if "home" in data else "file:///"
+        ),
         description="where model versions are published",
     )
     admin_token: SecretStr | None = Field(default=None, description="bearer token of the control plane")
@@ -196,8 +197,8 @@ class Settings(BaseSettings):
     @field_validator("registry_url")
     @classmethod
     def _known_scheme(cls, value: str) -> str:
-        if not re.match(r"(file:///|s3://).+", value):
-            raise ValueError("must be file:///absolute/directory or s3://bucket/prefix")
+        if not value.startswith("file:///"):
+            raise ValueError("must be file:///absolute/directory")
         return value.rstrip("/")
 
     @field_validator("database_url")

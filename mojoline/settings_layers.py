@@ -23,7 +23,9 @@ USUAL_NAMES = {
     "RESERVOIR_REDIS_URL": "reservoir_redis_url",
     "DAGSTER_HOME": "dagster_home",
 }
-SECRETS = frozenset({"database_url", "redis_url", "reservoir_redis_url", "h2o_url", "admin_token", "api_keys"})
+SECRETS = frozenset(
+    {"database_url", "redis_url", "reservoir_redis_url", "h2o_url", "admin_token", "api_keys"}
+)
 
 
 class SettingsError(MojolineError):

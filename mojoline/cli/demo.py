@@ -49,6 +49,9 @@ def run_demo(settings: Settings, *, small: bool, exit_when_done: bool, report: P
         demo.run()
         if report is not None:
             demo.report.write(report)
+        demo.require_truth()
+        if leave_running or was_up:
+            demo.show_curl_line()
         if leave_running:
             demo.wait_for_the_end()
     finally:
@@ -88,9 +91,7 @@ class Demo:
         self.report.versions_published = len({first, second} & set(self.registry.versions(self.spec.name)))
         self.report.jvm_left_running = _jvm_is_running(self.settings.work_dir)
         self.report.seconds = round(time.monotonic() - started, 1)
-        print_summary(self.console, self.report, self.spec.drift.alert)
-        self.console.print(self._curl_line(), markup=False, highlight=False, soft_wrap=True)
-        self._require_truth()
+        print_summary(self.console, self.report)
 
     def train_first(self) -> str:
         """Train, publish and serve the first version; its name."""
@@ -146,8 +147,11 @@ class Demo:
                     raise DemoError(f"no answer named {first} within {SWAP_TIMEOUT:.0f} s of the rollback")
                 self.report.rollback_seconds = round(back - asked, 3)
                 line.show(f"back to {first} in {back - asked:.2f} s")
-            while traffic.count < LEAST_REQUESTS or time.time() < back + CALM_SECONDS:
-                time.sleep(0.05)
+            with self.screen.stage("callers") as line:
+                while traffic.count < LEAST_REQUESTS or time.time() < back + CALM_SECONDS:
+                    done = f"{traffic.count:,} requests since the second training"
+                    line.show(done, min(traffic.count / LEAST_REQUESTS, 1.0))
+                    time.sleep(0.05)
         finally:
             answers = traffic.stop()
         with self.screen.stage("check") as line:
@@ -172,9 +176,14 @@ class Demo:
         with self.screen.stage("replay") as line:
             line.show("loading the rows that came later")
             load_source(self.stack.database_url, self.spec, self.settings.models_dir, until=window.end)
-            stored = fetch_rows(self.stack.database_url, self.spec, since=window.start, until=window.end)
+            stored = list(
+                fetch_rows(self.stack.database_url, self.spec, since=window.start, until=window.end)
+            )
             count = replay_rows(
-                self.stack.api_url, self.spec, stored, lambda n: line.show(f"{n:,} rows scored")
+                self.stack.api_url,
+                self.spec,
+                stored,
+                lambda n: line.show(f"{n:,} of {len(stored):,} rows scored", n / len(stored)),
             )
             self.api.await_reservoir()
             line.show(f"{count:,} rows from {window.since} to {window.until} scored by {version}")
@@ -186,10 +195,10 @@ class Demo:
             config = {"ops": {f"{self.spec.name}__drift_report": {"config": watched}}}
             self.dagster.wait(self.dagster.launch(job, config))
             found = self.dagster.materializations(f"{self.spec.name}/drift_report")
-            self.report.psi = {row["feature"]: row["psi"] for row in found["psi"]}
-            drifted = [name for name, value in self.report.psi.items() if value > self.spec.drift.alert]
-            sampled, limit = found["dagster/row_count"], self.spec.drift.alert
-            line.show(f"{sampled} sampled rows, above {limit}: {', '.join(drifted) or 'no feature'}")
+            watched_features = [row for row in found["psi"] if row["feature"] in self.spec.features.names]
+            self.report.psi = {row["feature"]: row["psi"] for row in watched_features}
+            self.report.drifted = [row["feature"] for row in watched_features if row["verdict"] == "alert"]
+            line.show(f"{found['dagster/row_count']:,} sampled rows, drifted: {self.report.drifted_text}")
 
     def wait_for_the_end(self) -> None:
         """Leave the servers up until Ctrl-C."""
@@ -224,14 +233,19 @@ class Demo:
         column = model.output_names.index(self.spec.target.positive or "")
         return [float(value) for value in model.score(rows)[:, column]]
 
-    def _curl_line(self) -> str:
+    def show_curl_line(self) -> None:
+        """Print a request that works as printed while the servers run."""
         row = orjson.dumps({"rows": self._rows(self.plan.first, 1)}).decode()
-        return f"\ncurl -s {self.stack.api_url}/predict -H 'Content-Type: application/json' -d '{row}'\n"
+        line = f"\ncurl -s {self.stack.api_url}/predict -H 'Content-Type: application/json' -d '{row}'\n"
+        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
-    def _require_truth(self) -> None:
+    def require_truth(self) -> None:
+        """DemoError where a figure is not what the demo is there to show."""
         swap = self.report.swap
         if swap is None or swap.errors:
             raise DemoError(f"{swap.errors if swap else 'all'} of the answers during the swap were wrong")
+        if self.report.versions_published != 2:
+            raise DemoError(f"{self.report.versions_published} versions were published, not 2")
         if self.report.jvm_left_running:
             raise DemoError("a training JVM is still running; `mojoline down` ends it")
 

@@ -91,11 +91,11 @@ def down(settings: Settings, *, progress: Progress | None = None) -> None:
     if not paths.run.is_dir():
         return
 
+    patience = {postgres.NAME: 30.0, prediction_api.NAME: settings.serving.drain_seconds + 10}
+
     def stop(name: str) -> None:
-        is_postgres = name == postgres.NAME
-        if stop_named(
-            name, paths, signal.SIGINT if is_postgres else signal.SIGTERM, 30 if is_postgres else 10
-        ):
+        how = signal.SIGINT if name == postgres.NAME else signal.SIGTERM
+        if stop_named(name, paths, how, patience.get(name, 10.0)):
             report(name, "stopped")
 
     with hold_home(paths, "mojoline down", report), ThreadPoolExecutor() as pool:

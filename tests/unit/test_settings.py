@@ -102,7 +102,7 @@ def test_a_secret_comes_from_a_file_and_is_never_shown(monkeypatch, tmp_path):
             "serving.max_rows = 'many' (environment MOJOLINE_SERVING__MAX_ROWS)",
         ),
         ("MOJOLINE_PORTS__REST", "70000", "less than or equal to 65535"),
-        ("MOJOLINE_REGISTRY_URL", "ftp://x", "file:///absolute/directory or s3://"),
+        ("MOJOLINE_REGISTRY_URL", "ftp://x", "must be file:///absolute/directory"),
         ("MOJOLINE_ADMIN_TOKEN_FILE", "/no/such/file", "No such file"),
         ("DATABASE_URL", "postgresql+psycopg2://a:s3cret@/b", "plain libpq URL"),
     ],
