@@ -80,6 +80,7 @@ class CompiledTrees::Builder {
     } else if (depth <= BlockedTrees::kMostDepth) {
       blocked_ = BlockedTrees::tree_bytes(depth) * shape_.trees <= general;
     }
+    entries_.reserve(shape_.nodes);
     for (std::size_t c = 0; c < trees.size(); ++c) {
       for (const Tree& tree : trees[c]) enter(c, tree);
     }
@@ -159,6 +160,7 @@ class CompiledTrees::Builder {
 CompiledTrees::CompiledTrees(std::vector<Forest> forests, TreesByClass trees) {
   Builder builder(trees);
   if (builder.gave_up()) {
+    for (Forest& forest : forests) forest.shrink();
     plain_ = PlainTrees(std::move(forests), std::move(trees));
   } else {
     runs_ = builder.take();

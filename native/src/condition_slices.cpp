@@ -1,4 +1,5 @@
 // Answers for a block of rows at once: one vector of bits per question.
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -25,34 +26,39 @@ void ConditionTable::answer_slices(const double* values, std::size_t row_stride,
 }
 
 // Levels in groups of four: a table per group says for each of the 16 sets of its levels which rows are in
-// it.
+// it. Only words of 64 levels that some row is in take part.
 void ConditionTable::slice_levels(const LevelRun& run, const double* values, std::size_t row_stride,
                                   std::size_t rows, const SliceKernels& kernels, Word* answers) const {
+  constexpr std::size_t sets = 16;
+  constexpr std::size_t groups = 16;  // in a word
   std::size_t words = kernels.words;
-  std::vector<std::uint16_t> group_of(run.levels / 4 + 1, kNone);
-  std::vector<std::uint16_t> positions;
+  std::vector<std::uint16_t> part_of(run.set_words, kNone);
+  std::vector<SetPart> parts;
   std::vector<Word> tables;
   for (std::size_t r = 0; r < rows; ++r) {
-    std::uint32_t state = run.state_of(values[r * row_stride]);
-    std::uint16_t& group = group_of[state / 4];
-    if (group == kNone) {
-      group = static_cast<std::uint16_t>(positions.size());
-      positions.push_back(static_cast<std::uint16_t>(state / 4));
-      tables.resize(tables.size() + 16 * words);
+    std::size_t state = run.state_of(values[r * row_stride]);
+    std::uint16_t& part = part_of[state / 64];
+    if (part == kNone) {
+      part = static_cast<std::uint16_t>(parts.size());
+      std::size_t states = std::min<std::size_t>(64, run.levels + 1 - state / 64 * 64);
+      parts.push_back(
+          {static_cast<std::uint16_t>(state / 64), static_cast<std::uint16_t>((states + 15) / 16)});
+      tables.resize(parts.size() * groups * sets * words);
     }
-    tables[(16 * std::size_t{group} + (std::size_t{1} << state % 4)) * words + r / 64] |= Word{1} << r % 64;
+    std::size_t group = groups * part + state % 64 / 4;
+    tables[(sets * group + (std::size_t{1} << state % 4)) * words + r / 64] |= Word{1} << r % 64;
   }
-  for (std::size_t g = 0; g < positions.size(); ++g) {
-    Word* table = &tables[16 * g * words];
-    for (std::size_t set = 3; set < 16; ++set) {
+  for (std::size_t group = 0; group < parts.size() * groups; ++group) {
+    Word* table = &tables[sets * group * words];
+    for (std::size_t set = 3; set < sets; ++set) {
       std::size_t rest = set & (set - 1);  // without its lowest level
       if (rest == 0) continue;
       for (std::size_t w = 0; w < words; ++w)
         table[set * words + w] = table[rest * words + w] | table[(set ^ rest) * words + w];
     }
   }
-  kernels.answer_levels(tables.data(), positions.data(), positions.size(), sets_.data() + run.sets,
-                        run.set_words, run.count, answers);
+  kernels.answer_levels(tables.data(), parts.data(), parts.size(), sets_.data() + run.sets, run.set_words,
+                        run.count, answers);
 }
 
 // From question to question only those rows drop out whose value does not reach the threshold.

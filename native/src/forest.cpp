@@ -41,6 +41,12 @@ float Forest::leaf_of(std::uint32_t root, const double* row) const {
   return nodes[at].value;
 }
 
+void Forest::shrink() {
+  nodes.shrink_to_fit();
+  sets.shrink_to_fit();
+  bits.shrink_to_fit();
+}
+
 std::size_t Forest::nbytes() const {
   return nodes.capacity() * sizeof(Node) + sets.capacity() * sizeof(LevelSet) + bits.capacity() +
          level_counts.capacity() * sizeof(std::int64_t);

@@ -50,6 +50,7 @@ struct Forest {
   // The prediction of the tree that starts at node `root`.
   float leaf_of(std::uint32_t root, const double* row) const;
   std::size_t nbytes() const;
+  void shrink();
 };
 
 // One tree: nodes root .. end - 1 of its forest.

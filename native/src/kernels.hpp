@@ -19,14 +19,20 @@ struct SliceSplit {
 // the last one of a list.
 constexpr std::size_t kSplitsAhead = 16;
 
+// The levels of one word of a set, in groups of four; up to 16 of them, counted in fours.
+struct SetPart {
+  std::uint16_t word;
+  std::uint16_t quads;
+};
+
 // The loops over bit slices: vectors of one bit per row, in blocks of a fixed number of rows.
 struct SliceKernels {
   std::size_t words;  // per vector: rows / 64
 
-  // out[q] = OR over the groups g of tables[16 g + the 4 bits of set q at position positions[g]].
-  // `sets` has `set_words` words per question.
-  void (*answer_levels)(const Word* tables, const std::uint16_t* positions, std::size_t groups,
-                        const Word* sets, std::size_t set_words, std::size_t questions, Word* out);
+  // out[q] = OR over the parts p and their groups g of tables[16 * (16 p + g) + the g-th four bits of word
+  // parts[p].word of set q]. `sets` has `set_words` words per question.
+  void (*answer_levels)(const Word* tables, const SetPart* parts, std::size_t part_count, const Word* sets,
+                        std::size_t set_words, std::size_t questions, Word* out);
   // Follows all rows through one tree. `level_sizes` are the splits per level; `masks` has room for all of
   // them. planes[d] becomes the vector of rows that went right at level d.
   void (*follow)(const SliceSplit* splits, const std::uint16_t* level_sizes, int depth, const Word* answers,

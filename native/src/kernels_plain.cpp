@@ -16,9 +16,9 @@ void widen(const std::uint8_t* bits, std::size_t words, std::uint8_t* out) {
 }
 
 template <int Words>
-void answer_levels(const Word* tables, const std::uint16_t* positions, std::size_t groups, const Word* sets,
+void answer_levels(const Word* tables, const SetPart* parts, std::size_t part_count, const Word* sets,
                    std::size_t set_words, std::size_t questions, Word* out) {
-  answer_levels_body<Words>(tables, positions, groups, sets, set_words, questions, out);
+  answer_levels_body<Words>(tables, parts, part_count, sets, set_words, questions, out);
 }
 
 template <int Words>

@@ -19,6 +19,7 @@ struct ModelSource {
   int depth = 0;  // of nesting, 0 for the archive's own model
 
   bool contains(const std::string& name) const { return archive.contains(prefix + name); }
+  std::uint64_t size_of(const std::string& name) const { return archive.size_of(prefix + name); }
   // The entry's bytes. Throws FormatError.
   void read(const std::string& name, std::vector<std::uint8_t>& bytes) const {
     archive.read(prefix + name, bytes);

@@ -9,7 +9,7 @@
 namespace mojo {
 namespace {
 
-constexpr std::uint32_t kMostLevels = 200'000;  // groups of four are counted in 16 bits
+constexpr std::uint32_t kMostLevels = 4'000'000;  // words of 64 are counted in 16 bits
 
 std::uint64_t mix(std::uint64_t hash, std::uint64_t value) {
   hash = (hash ^ value) * 0x9e3779b97f4a7c15U;

@@ -17,21 +17,28 @@ MOJO_INLINE void load_vector(WordVector& to, const Word* from) { std::memcpy(&to
 MOJO_INLINE void store_vector(Word* to, const WordVector& from) { std::memcpy(to, &from, sizeof from); }
 
 template <int Words>
-MOJO_INLINE void answer_levels_body(const Word* tables, const std::uint16_t* positions, std::size_t groups,
+MOJO_INLINE void answer_levels_body(const Word* tables, const SetPart* parts, std::size_t part_count,
                                     const Word* sets, std::size_t set_words, std::size_t questions,
                                     Word* out) {
   constexpr int n = Words / 4;
   for (std::size_t q = 0; q < questions; ++q, sets += set_words, out += Words) {
     WordVector any[n] = {};
-    for (std::size_t g = 0; g < groups; ++g) {
-      unsigned position = positions[g];
-      Word four = sets[position >> 4] >> ((position & 15) * 4) & 15;
-      const Word* entry = tables + (16 * g + four) * Words;
-      for (int v = 0; v < n; ++v) {
-        WordVector part;
-        load_vector(part, entry + 4 * v);
-        any[v] |= part;
+    const Word* table = tables;
+    for (std::size_t p = 0; p < part_count; ++p) {
+      Word set = sets[parts[p].word];
+      const Word* group = table;
+      for (int quads = parts[p].quads; quads > 0; --quads) {
+        for (int g = 0; g < 4; ++g, group += 16 * Words) {
+          const Word* entry = group + (set >> (4 * g) & 15) * Words;
+          for (int v = 0; v < n; ++v) {
+            WordVector part;
+            load_vector(part, entry + 4 * v);
+            any[v] |= part;
+          }
+        }
+        set >>= 16;
       }
+      table += 16 * 16 * Words;
     }
     for (int v = 0; v < n; ++v) store_vector(out + 4 * v, any[v]);
   }

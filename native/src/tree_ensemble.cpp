@@ -10,6 +10,7 @@
 namespace mojo {
 namespace {
 
+constexpr std::size_t kNodeBytes = 8;  // of a node in the file, about
 constexpr std::size_t kFewTrees = 64;  // not worth a second thread
 
 struct Wanted {
@@ -22,6 +23,9 @@ std::vector<Tree> decode(const ModelSource& source, const std::vector<Wanted>& l
                          std::size_t last, Forest& forest) {
   TreeVersion version = tree_version(source.info);
   std::vector<Tree> trees;
+  std::uint64_t size = 0;
+  for (std::size_t i = first; i < last; ++i) size += source.size_of(list[i].name);
+  forest.nodes.reserve(size / kNodeBytes);  // growing by doubling would be the peak of a load
   std::vector<std::uint8_t> bytes;
   for (std::size_t i = first; i < last; ++i) {
     source.read(list[i].name, bytes);

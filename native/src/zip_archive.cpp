@@ -154,6 +154,11 @@ Bytes ZipArchive::packed_bytes(std::string_view name, const Entry& entry) const 
   return reader.take(entry.packed);
 }
 
+std::uint64_t ZipArchive::size_of(std::string_view name) const {
+  auto found = entries_.find(name);
+  return found == entries_.end() ? 0 : found->second.unpacked;
+}
+
 void ZipArchive::read(std::string_view name, std::vector<std::uint8_t>& out) const {
   auto found = entries_.find(name);
   if (found == entries_.end()) throw FormatError("zip entry " + std::string(name) + " is missing");

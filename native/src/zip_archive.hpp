@@ -19,6 +19,9 @@ class ZipArchive {
   std::size_t size() const { return entries_.size(); }
   bool contains(std::string_view name) const { return entries_.contains(name); }
 
+  // Its size once inflated, 0 for an entry that is not there.
+  std::uint64_t size_of(std::string_view name) const;
+
   // Inflates one entry into `out` (its capacity is reused) and checks size and CRC. Safe from several
   // threads.
   void read(std::string_view name, std::vector<std::uint8_t>& out) const;
