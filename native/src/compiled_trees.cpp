@@ -115,6 +115,7 @@ class CompiledTrees::Builder {
     if (gave_up_) return;
     std::vector<std::uint32_t> questions;
     ConditionTable table = book_.close(questions);
+    book_ = {};  // as large as the layout that is to come
     questions_ += table.size();
     auto depth = static_cast<int>(shape_.depth);
     Run run{std::move(table), GeneralTrees(), BitSlices(heap_ || blocked_ ? depth : 0), {}};
@@ -141,7 +142,6 @@ class CompiledTrees::Builder {
     if (auto* general = std::get_if<GeneralTrees>(&run.layout)) general->shrink();
     run.slices.finish();
     runs_.push_back(std::move(run));
-    book_ = {};
     open_.clear();
     entries_.clear();
   }
