@@ -26,6 +26,8 @@ class ScoringModel:
 
     def __init__(self, runtime: ScoringRuntime, fill: Mapping[str, float]) -> None:
         self._runtime = runtime
+        # asked once: the check of a protocol looks at every method, which is dear for each request
+        self._matrix = runtime if isinstance(runtime, MatrixRuntime) else None
         self._fill = dict(fill)
         self.feature_names = runtime.feature_names
         self.domains = runtime.domains
@@ -83,7 +85,7 @@ class ScoringModel:
     @property
     def has_matrix(self) -> bool:
         """Whether `matrix` and `score_matrix` may be called."""
-        return isinstance(self._runtime, MatrixRuntime)
+        return self._matrix is not None
 
     def matrix(self, data: Rows | Columns) -> NDArray[np.float64]:
         """The model's inputs: float64[n, k], levels by index, gaps filled. Equal rows have equal scores.
@@ -99,9 +101,9 @@ class ScoringModel:
         return self._matrix_runtime().score_matrix(matrix)
 
     def _matrix_runtime(self) -> MatrixRuntime:
-        if not isinstance(self._runtime, MatrixRuntime):
+        if self._matrix is None:
             raise RuntimeModelError(f"{self.algorithm} archives are scored from rows only")
-        return self._runtime
+        return self._matrix
 
     @property
     def contribution_names(self) -> list[str]:
