@@ -1,0 +1,33 @@
+"""The fuzz targets of `../fuzz`: seeds and mutations with g++ and sanitizers, libFuzzer itself with clang."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FUZZ = Path(__file__).parent.parent / "fuzz"
+TARGETS = {"archive", "booster", "model", "model_info", "tree"}
+
+
+def run(*arguments: str) -> str:
+    command = [sys.executable, FUZZ / "run.py", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {line.partition(":")[0] for line in done.stdout.splitlines()} == TARGETS
+    return done.stdout
+
+
+@pytest.mark.timeout(1200)
+def test_seeds_and_mutations_under_sanitizers() -> None:
+    shown = run("--plain", "--seconds", "60")
+    for line in shown.splitlines():
+        files, mutations = (int(word) for word in line.split() if word.isdigit())
+        assert files >= 5, line
+        assert mutations >= 50, line
+
+
+@pytest.mark.system
+@pytest.mark.timeout(1200)
+def test_libfuzzer_finds_nothing() -> None:
+    assert "number_of_executed_units" in run("--seconds", "60")
