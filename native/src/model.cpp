@@ -159,7 +159,7 @@ void Model::score(std::span<const double> rows, std::span<double> out, std::int3
     for (std::size_t i = 0; i < block.count; ++i) {
       const double* row = &preds[i * width];
       std::copy(row + first, row + width, &out[(start + i) * outputs]);
-      if (labels) labels[start + i] = static_cast<std::int32_t>(row[0]);
+      if (labels) labels[start + i] = to_int(row[0]);
     }
   }
 }
