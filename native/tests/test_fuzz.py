@@ -18,9 +18,10 @@ def run(*arguments: str) -> str:
     return done.stdout
 
 
+@pytest.mark.system
 @pytest.mark.timeout(1200)
 def test_seeds_and_mutations_under_sanitizers() -> None:
-    shown = run("--plain", "--seconds", "60")
+    shown = run("--plain", "--seconds", "20")
     for line in shown.splitlines():
         files, mutations = (int(word) for word in line.split() if word.isdigit())
         assert files >= 5, line
@@ -30,4 +31,4 @@ def test_seeds_and_mutations_under_sanitizers() -> None:
 @pytest.mark.system
 @pytest.mark.timeout(1200)
 def test_libfuzzer_finds_nothing() -> None:
-    assert "number_of_executed_units" in run("--seconds", "60")
+    assert "number_of_executed_units" in run("--seconds", "20")
