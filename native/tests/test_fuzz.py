@@ -21,7 +21,7 @@ def run(*arguments: str) -> str:
 @pytest.mark.system
 @pytest.mark.timeout(1200)
 def test_seeds_and_mutations_under_sanitizers() -> None:
-    shown = run("--plain", "--seconds", "20")
+    shown = run("--plain", "--seconds", "40")
     for line in shown.splitlines():
         files, mutations = (int(word) for word in line.split() if word.isdigit())
         assert files >= 5, line
@@ -31,4 +31,4 @@ def test_seeds_and_mutations_under_sanitizers() -> None:
 @pytest.mark.system
 @pytest.mark.timeout(1200)
 def test_libfuzzer_finds_nothing() -> None:
-    assert "number_of_executed_units" in run("--seconds", "20")
+    assert "number_of_executed_units" in run("--seconds", "40")
