@@ -14,7 +14,7 @@ from pathlib import Path
 
 from make_corpus import FUZZ, TARGETS, make_corpus
 
-SANITIZERS = "-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all"
+SANITIZERS = "-O1 -g1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all"
 
 
 # cmake is a wheel beside the Python that runs this, or the machine's own.
