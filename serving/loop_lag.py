@@ -130,7 +130,7 @@ class LoopLagMonitor:
             LOOP_BLOCKED.labels("machine_stall").inc()
             self._report(Blockage("machine_stall", lag))
             return
-        if not caught.lasting:
+        if not (caught.lasting or caught.only_look):
             LOOP_BLOCKED.labels("busy").inc()
             self._report(Blockage("busy", own))
             return
@@ -144,7 +144,7 @@ class LoopLagMonitor:
         """The thread: asleep until a beat is overdue, then looks every few ms at what the loop's thread does.
 
         The call that it finds twice in a row is a blocker. So is the one it finds after it was kept from
-        looking while the loop's thread ran: that one held the interpreter lock.
+        looking while the loop's thread ran (that one held the interpreter lock), and the only one it finds.
         """
         own_clock = ThreadClock(threading.get_native_id())
         self._clock.watcher = threading.get_native_id()
@@ -172,8 +172,11 @@ class LoopLagMonitor:
             root = root.f_back
         lasting = held or root is self._root
         stack = self._caught
+        if stack is not None:
+            stack.only_look = False
         if late >= self._threshold and (stack is None or (lasting and not stack.lasting)):
             stack = FrameStack(frame, self._clock.waited_by_others(), lasting=lasting)
+            stack.only_look = self._root is None
         if self._due == due:  # else it was over while we looked
             self._root, self._caught = root, stack
 
@@ -193,6 +196,7 @@ class FrameStack:
         self.lines = summary.format()
         self.waited_by_others = waited_by_others
         self.lasting = lasting
+        self.only_look = True
 
 
 class ThreadClock:
