@@ -39,8 +39,8 @@ from serving.offload import percentile
 BATCHES = (1, 1, 1, 1, 1, 1, 1, 20, 20, 1000)
 READY_SECONDS = 60
 OUR_PAGES = {
-    **dict.fromkeys(("/v2", "/v2/health/live", "/v2/health/ready", "/v2/models", "/metrics"), ["get"]),
-    "/predict": ["post"],
+    **dict.fromkeys(("/v2", "/v2/health/live", "/v2/health/ready", "/v2/models", "/metrics"), ("get",)),
+    "/predict": ("post",),
 }
 """What is driven where the OpenAPI page is switched off."""
 
