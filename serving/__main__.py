@@ -1,19 +1,26 @@
-"""`python -m serving`: predictions and control on two ports of one process, on one uvloop loop.
+"""`python -m serving`: predictions and control on two ports, on one uvloop loop in each worker process.
+
+Without arguments the models come from the registry of the settings. `--model_name N --model_dir DIR` (the
+arguments of KServe) or `--model N=FILE` serve plain MOJO files and need nothing else.
 
 SIGTERM and SIGINT: not ready from now on, answer what is in flight, write the reservoir, exit 0.
-Exit codes: 78 for wrong settings, 69 for a port or a registry that cannot be had.
+Exit codes: 78 for wrong settings, 69 for a port, a registry or a model file that cannot be had.
 """
 
+import argparse
 import asyncio
 import logging
 import signal
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 
 import uvloop
 
 from mojoline.errors import MojolineError
-from mojoline.settings import SettingsError, load_settings
-from serving.server import serve
+from mojoline.settings import Settings, SettingsError, load_settings
+from serving.json_logs import install_logs
+from serving.plain_models import PlainModels, find_models
 
 EXIT_SETTINGS = 78
 EXIT_UNAVAILABLE = 69
@@ -21,18 +28,22 @@ EXIT_UNAVAILABLE = 69
 _log = logging.getLogger("mojoline.serving")
 
 
-async def _serve_until_signal() -> None:
-    stopping = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    await serve(load_settings(), stopping)
-
-
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the server; the exit code."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    options = _parser().parse_args(given)
+    install_logs("text")
     try:
-        uvloop.run(_serve_until_signal())
+        settings = load_settings(
+            ports=_without_none(rest=options.http_port),
+            serving=_without_none(workers=options.workers, host=options.host),
+        )
+        install_logs(settings.serving.log)
+        if settings.serving.workers > 1 and options.worker is None:
+            from serving.workers import run_workers
+
+            return run_workers(settings, given)
+        uvloop.run(_serve_until_signal(settings, options))
     except SettingsError as error:
         _log.error("%s", error)
         return EXIT_SETTINGS
@@ -40,6 +51,52 @@ def main() -> int:
         _log.error("%s", error)
         return EXIT_UNAVAILABLE
     return 0
+
+
+async def _serve_until_signal(settings: Settings, options: argparse.Namespace) -> None:
+    from serving.server import serve  # its measures need to know by now whether there are other workers
+
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    models = _plain_models(options)
+    await serve(
+        settings,
+        stopping,
+        models,
+        shared_port=options.worker is not None,
+        control=models is None and options.worker in (None, 0),
+    )
+
+
+def _plain_models(options: argparse.Namespace) -> PlainModels | None:
+    files: dict[str, Path] = {}
+    if options.model_dir is not None:
+        files |= find_models(options.model_dir, options.model_name)
+    for text in options.model:
+        name, equals, path = text.rpartition("=")
+        files[name if equals else Path(path).stem] = Path(path)
+    return PlainModels(files) if files else None
+
+
+def _without_none(**values: object) -> dict[str, object]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m serving", description="The prediction API.")
+    parser.add_argument(
+        "--model_name", "--model-name", default="model", help="name of the model in --model_dir"
+    )
+    parser.add_argument("--model_dir", "--model-dir", type=Path, help="directory (or file) of plain MOJOs")
+    parser.add_argument(
+        "--model", action="append", default=[], metavar="NAME=FILE", help="a plain MOJO; may be repeated"
+    )
+    parser.add_argument("--http_port", "--http-port", type=int, help="port of the prediction API")
+    parser.add_argument("--host", help="address the ports are opened on")
+    parser.add_argument("--workers", type=int, help="processes that share the port")
+    parser.add_argument("--worker", type=int, help=argparse.SUPPRESS)
+    return parser
 
 
 if __name__ == "__main__":

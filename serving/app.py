@@ -9,6 +9,7 @@ from fastapi.telemetry import TelemetryConfig
 from mojoline.registry.filesystem_registry import FilesystemRegistry, open_registry
 from mojoline.settings import Settings
 from serving.admin_plane import AdminPlane, BearerGuard
+from serving.api_keys import ApiKeyGuard
 from serving.compatibility import Compatibility
 from serving.context import ServingContext
 from serving.data_plane import DataPlane
@@ -57,7 +58,9 @@ def create_app(
     app.add_route("/metrics", metrics_page, methods=["GET"], include_in_schema=False)
     install_error_handlers(app)
     app.add_middleware(HotPath, predict=plane.predict, infer=plane.infer)
-    app.add_middleware(RequestScope)
+    if settings.api_keys is not None:
+        app.add_middleware(ApiKeyGuard, keys=settings.api_keys, rate=settings.serving.rate_per_key)
+    app.add_middleware(RequestScope, is_draining=lambda: shared.catalog.draining)
     return app
 
 
@@ -67,7 +70,7 @@ def create_admin_app(context: ServingContext) -> FastAPI:
     app.include_router(AdminPlane(context).router)
     install_error_handlers(app)
     app.add_middleware(BearerGuard, token=context.settings.admin_token)
-    app.add_middleware(RequestScope)
+    app.add_middleware(RequestScope, is_draining=lambda: context.catalog.draining)
     return app
 
 

@@ -18,6 +18,8 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 _INFER = re.compile(r"/v2/models/([^/]+)(?:/versions/([^/]+))?/infer")
 
+_TEMPLATES = ("/v2/models/{model}/infer", "/v2/models/{model}/versions/{version}/infer")
+
 
 class HotPath:
     """ASGI middleware: `POST /predict` and `POST …/infer` go straight to their functions."""
@@ -42,10 +44,12 @@ class HotPath:
     def _find(self, scope: Scope) -> Endpoint | None:
         path = scope["path"]
         if path == "/predict":
+            scope["route_path"] = path
             return self._predict
         match = _INFER.fullmatch(path)
         if match is None:
             return None
         model, version = match.groups()
+        scope["route_path"] = _TEMPLATES[version is not None]
         scope["path_params"] = {"model": model} if version is None else {"model": model, "version": version}
         return self._infer

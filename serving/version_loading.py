@@ -10,6 +10,7 @@ from mojoline.registry.manifest import GOLDEN, MOJO
 from mojoline.registry.proofs import prove_equality, prove_loads
 from mojoline.runtime.scoring_model import ScoringModel
 from serving.errors import ServedVersionError
+from serving.plain_models import PlainModels
 from serving.served_model import ServedModel
 
 PROVEN_ROWS = 200
@@ -27,6 +28,8 @@ def load_version(registry: FilesystemReader, name: str, entry: AliasEntry) -> Se
         ServedVersionError: it loads, but not as the manifest says, or it does not reproduce its golden rows.
     """
     started = time.perf_counter()
+    if isinstance(registry, PlainModels):
+        return registry.load(name, entry)
     manifest = registry.verify(name, entry.version, entry.manifest_sha256)
     directory = registry.directory(name, entry.version)
     scoring = ScoringModel.load(directory / MOJO, manifest.reduction.impute)

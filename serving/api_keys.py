@@ -1,0 +1,95 @@
+"""API keys of the prediction API: who may ask, and how often."""
+
+import hashlib
+import hmac
+import math
+import time
+from collections.abc import Iterator
+
+from pydantic import SecretStr
+from starlette.datastructures import Headers
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from mojoline.settings import SettingsError
+from serving.metrics import SHED
+from serving.responses import error_response
+
+OPEN_PATHS = frozenset({"/v2/health/live", "/v2/health/ready", "/livez", "/readyz", "/healthz", "/ping"})
+
+
+class _Bucket:
+    """Tokens of one key: `rate` a second, at most one second's worth."""
+
+    def __init__(self, digest: bytes, rate: float | None) -> None:
+        self.digest = digest
+        self._rate = rate
+        self._size = max(1.0, rate or 1.0)
+        self._tokens = self._size
+        self._filled = time.monotonic()
+
+    def take(self) -> float:
+        """Take a token; 0.0, or the seconds until there is one."""
+        if self._rate is None:
+            return 0.0
+        now = time.monotonic()
+        self._tokens = min(self._size, self._tokens + (now - self._filled) * self._rate)
+        self._filled = now
+        if self._tokens < 1.0:
+            return (1.0 - self._tokens) / self._rate
+        self._tokens -= 1.0
+        return 0.0
+
+
+class ApiKeyGuard:
+    """ASGI middleware: only health is answered without a key, and nobody may ask more often than allowed."""
+
+    def __init__(self, app: ASGIApp, keys: SecretStr, rate: float | None) -> None:
+        self._app = app
+        self._buckets = [_Bucket(_digest(key), rate) for key in read_keys(keys)]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] == "http" and scope["path"] not in OPEN_PATHS:
+            refusal = self._refusal(Headers(scope=scope))
+            if refusal is not None:
+                await refusal(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+    def _refusal(self, headers: Headers) -> Response | None:
+        kind, _, token = headers.get("authorization", "").partition(" ")
+        given = token.strip() if kind.lower() == "bearer" else headers.get("x-api-key", "")
+        bucket = self._find(given)
+        if bucket is None:
+            message = "a valid API key is needed: Authorization: Bearer <key>, or X-Api-Key"
+            return error_response(401, message, {"WWW-Authenticate": "Bearer"})
+        if wait := bucket.take():
+            SHED.labels("rate").inc()
+            return error_response(
+                429, "this key has asked too often: slow down", {"Retry-After": str(math.ceil(wait))}
+            )
+        return None
+
+    def _find(self, given: str) -> _Bucket | None:
+        """The bucket of a key. Every key is looked at, whichever it is: the time tells nothing."""
+        digest, found = _digest(given), None
+        for bucket in self._buckets:
+            if hmac.compare_digest(bucket.digest, digest):
+                found = bucket
+        return found
+
+
+def read_keys(keys: SecretStr) -> Iterator[str]:
+    """The keys in `name:key,name:key`; SettingsError, which shows no key, if that is not what it is."""
+    for position, part in enumerate(keys.get_secret_value().replace("\n", ",").split(",")):
+        if not part.strip():
+            continue
+        name, _, key = part.strip().partition(":")
+        if not name or len(key) < 16:
+            raise SettingsError(f"api_keys[{position}] is not name:key with a key of at least 16 characters")
+        yield key
+
+
+def _digest(key: str) -> bytes:
+    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
