@@ -4,6 +4,9 @@ Without DAGSTER_HOME it lies in the stack's home. A given directory that is empt
 stack's database; one that holds anything is somebody's: its configuration and storage are used as they are.
 """
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import yaml
@@ -48,6 +51,25 @@ def write_instance(directory: Path, paths: StackPaths, database_url: str) -> Non
         raise StackError(
             f"DAGSTER_HOME={directory} cannot be written ({error.strerror}): make it, or unset DAGSTER_HOME"
         ) from None
+
+
+def create_storage(directory: Path) -> None:
+    """Let one process make the tables of an instance: three that start at once would stamp its version twice.
+
+    Raises:
+        StackError: the instance cannot be opened; the message holds Dagster's reason.
+    """
+    program = "from dagster import DagsterInstance; DagsterInstance.get().dispose()"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "DAGSTER_HOME": str(directory), "DAGSTER_DISABLE_TELEMETRY": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise StackError(f"the Dagster instance in {directory} cannot be opened: {reason}")
 
 
 def instance_config(database_url: str) -> dict[str, object]:

@@ -116,8 +116,12 @@ def _python_services(
     if any(name in wanted for name in DAGSTER_SERVICES):
         instance = dagster_instance.instance_directory(settings, paths)
         if dagster_instance.is_ours(instance, paths):
-            postgres.ensure_dagster_schema(state.database_url)
+            known = postgres.ensure_dagster_schema(state.database_url)
             dagster_instance.write_instance(instance, paths, state.database_url)
+        else:
+            known = False
+        if not known:
+            dagster_instance.create_storage(instance)
         dagster.write_workspace(paths)
         version = dagster.code_version(settings.models_dir)
         all_three = dagster.dagster_services(paths, instance, state.env, settings.ports.dagster, version)

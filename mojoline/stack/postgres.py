@@ -85,13 +85,15 @@ def ensure_database(paths: StackPaths) -> None:
             connection.execute(f"CREATE DATABASE {DATABASE}")
 
 
-def ensure_dagster_schema(database_url: str) -> None:
-    """Make the schema of Dagster's tables; StackError if the database cannot be used."""
+def ensure_dagster_schema(database_url: str) -> bool:
+    """Make the schema of Dagster's tables; whether those are there. StackError if the database is no use."""
     import psycopg
 
     try:
         with psycopg.connect(database_url, autocommit=True, connect_timeout=10) as connection:
             connection.execute(f"CREATE SCHEMA IF NOT EXISTS {DAGSTER_SCHEMA}")
+            found = connection.execute(f"SELECT to_regclass('{DAGSTER_SCHEMA}.alembic_version')").fetchone()
+            return found is not None and found[0] is not None
     except psycopg.Error as error:
         raise StackError(f"the database of DATABASE_URL cannot be used: {error}") from None
 

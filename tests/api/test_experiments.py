@@ -20,6 +20,11 @@ def split(first, second, share: int, **more) -> dict:
     return {"experiment": {"id": "e1", "variants": variants, **more}}
 
 
+def tensor(name: str, value) -> dict:
+    datatype = "BYTES" if isinstance(value, str) else "FP64"
+    return {"name": name, "shape": [1], "datatype": datatype, "data": [value]}
+
+
 def put(server, body: dict):
     return server.admin.put("/admin/models/tiny/experiment", json=body)
 
@@ -59,7 +64,7 @@ def test_infer_splits_as_predict_does(registry):
         put(server, split(first, second, 5000)).raise_for_status()
         for number in range(40):
             key = f"F{number}"
-            tensors = [{"name": "flight_id", "shape": [1], "datatype": "BYTES", "data": [key]}]
+            tensors = [tensor(name, value) for name, value in {**ROWS[0], "flight_id": key}.items()]
             answer = server.api.post("/v2/models/tiny/infer", json={"inputs": tensors}).raise_for_status()
             assert answer.json()["parameters"]["variant"] == ask(server, key).json()["variant"]
 

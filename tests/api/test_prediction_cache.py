@@ -291,10 +291,10 @@ def test_a_pool_in_use_is_waited_for_only_briefly(server, versions):
         for connection in held:
             await pool._pool.release(connection)
         assert (len(scores), state) == (1, "error")
-        assert waited < 1.5
+        assert waited < 5
         assert (await cache.score(served, ROWS[:1], 1))[1] == "miss"
 
-    run(server, work, max_connections=2, timeout=0.05)
+    run(server, work, max_connections=2, timeout=0.5)
 
 
 def test_auto_prefers_what_is_measured_to_be_cheaper():

@@ -55,7 +55,6 @@ def test_the_small_demo_shows_every_station(environment: dict[str, str], tmp_pat
     assert found["rollback_seconds"] < 30
     assert max(found["psi"].values()) > 0.25
     assert found["jvm_left_running"] is False
-    assert "curl -s http://127.0.0.1:" in done.stdout
 
 
 @pytest.mark.timeout(900)
