@@ -36,7 +36,7 @@ inline __attribute__((always_inline)) void BlockedTrees::enter_bottoms(const std
                                                                        std::size_t tree,
                                                                        const Bottom** entered) const {
   const std::uint16_t* tops = tops_.data() + (tree << Top);
-  std::uint32_t place[Lanes];
+  std::size_t place[Lanes];  // 64 bits: no step needs to widen it
   for (int i = 0; i < Lanes; ++i) place[i] = 1;
   for (int level = 0; level < Top; ++level) {
     for (int i = 0; i < Lanes; ++i)
@@ -54,7 +54,7 @@ inline __attribute__((always_inline)) void BlockedTrees::enter_bottoms(const std
 template <int Lanes, class Sum>
 inline __attribute__((always_inline)) void BlockedTrees::add_lanes(const std::uint8_t* answers,
                                                                    const Bottom* const* entered, Sum& sum) {
-  std::uint32_t place[Lanes];
+  std::size_t place[Lanes];
   for (int i = 0; i < Lanes; ++i) place[i] = 1;
   for (int level = 0; level < kBottomDepth; ++level) {
     for (int i = 0; i < Lanes; ++i) place[i] = 2 * place[i] + answers[entered[i]->questions[place[i]]];
@@ -71,18 +71,20 @@ void BlockedTrees::add_of_depth(const std::uint8_t* answers, std::size_t first, 
   constexpr std::size_t wait = 2;
   const Bottom* entered[4][lanes];
   std::size_t groups = (last - first) / lanes;
+  Sum total = sum;
   for (std::size_t g = 0; g < groups + wait; ++g) {
     if (g < groups) enter_bottoms<Top, lanes>(answers, first + g * lanes, entered[g % 4]);
     if (g < wait) continue;
     const Bottom* const* ready = entered[(g - wait) % 4];
     if (g - wait >= groups) continue;
-    add_lanes<4>(answers, ready, sum);
-    add_lanes<4>(answers, ready + 4, sum);
+    add_lanes<4>(answers, ready, total);
+    add_lanes<4>(answers, ready + 4, total);
   }
   for (std::size_t tree = first + groups * lanes; tree < last; ++tree) {
     enter_bottoms<Top, 1>(answers, tree, entered[0]);
-    add_lanes<1>(answers, entered[0], sum);
+    add_lanes<1>(answers, entered[0], total);
   }
+  sum = total;
 }
 
 template <class Sum>

@@ -53,19 +53,21 @@ MOJO_INLINE void follow_body(const SliceSplit* splits, const std::uint16_t* leve
   Word* to = masks + Words;
   for (int level = 0; level < depth; ++level) {
     WordVector gone_right[n] = {};
+    bool last = level + 1 == depth;  // its children are leaves: nobody asks which rows reach them
     for (int i = 0; i < level_sizes[level]; ++i, ++splits, from += Words) {
       const Word* answer = answers + std::size_t{splits->question} * Words;
       __builtin_prefetch(answers + std::size_t{splits[kSplitsAhead].question} * Words);
-      WordVector right[n];
+      WordVector here[n], right[n];
       for (int v = 0; v < n; ++v) {
-        WordVector here, yes;
-        load_vector(here, from + 4 * v);
+        WordVector yes;
+        load_vector(here[v], from + 4 * v);
         load_vector(yes, answer + 4 * v);
-        right[v] = here & yes;
+        right[v] = here[v] & yes;
         gone_right[v] |= right[v];
-        // Written before it is known whether the left child is a split; what follows writes over it if not.
-        store_vector(to + 4 * v, here & ~yes);
       }
+      if (last) continue;
+      // Both are written before it is known whether the children are splits; what follows writes over leaves.
+      for (int v = 0; v < n; ++v) store_vector(to + 4 * v, here[v] ^ right[v]);
       to += splits->left_splits ? Words : 0;
       for (int v = 0; v < n; ++v) store_vector(to + 4 * v, right[v]);
       to += splits->right_splits ? Words : 0;
