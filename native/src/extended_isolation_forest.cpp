@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "byte_reader.hpp"
+#include "java_math.hpp"
 
 namespace mojo {
 namespace {
@@ -15,7 +16,7 @@ namespace {
 double mean_search_length(double count) {
   if (count < 2) return 0;
   if (count == 2) return 1;
-  return 2 * (std::log(count - 1) + 0.5772156649) - 2.0 * (count - 1.0) / count;
+  return 2 * (java_log(count - 1) + 0.5772156649) - 2.0 * (count - 1.0) / count;
 }
 
 struct SlopedNode {
@@ -39,7 +40,7 @@ class ExtendedIsolationForest final : public Scorer {
     double sum = 0;
     for (std::uint32_t root : roots) sum += length_of(root, row);
     double mean = sum / static_cast<double>(roots.size());
-    preds[0] = std::pow(2.0, -1 * (mean / expected));
+    preds[0] = java_pow(2.0, -1 * (mean / expected));
     preds[1] = mean;
   }
 

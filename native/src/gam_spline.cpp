@@ -8,6 +8,7 @@
 #include <string>
 
 #include "errors.hpp"
+#include "java_math.hpp"
 
 namespace mojo {
 namespace {
@@ -168,10 +169,10 @@ std::int32_t factorial(int n) {
 double radial_factor(int m, int d) {
   double pi = std::numbers::pi;
   if (d % 2 == 0) {
-    return std::pow(-1.0, m + 1 + d / 2.0) /
-           (std::pow(2.0, 2 * m - 1) * std::pow(pi, d / 2.0) * factorial(m - 1) * factorial(m - d / 2));
+    return java_pow(-1.0, m + 1 + d / 2.0) /
+           (java_pow(2.0, 2 * m - 1) * java_pow(pi, d / 2.0) * factorial(m - 1) * factorial(m - d / 2));
   }
-  return std::pow(-1.0, m) * m / (factorial(2 * m) * std::pow(pi, (d - 1) / 2.0));
+  return java_pow(-1.0, m) * m / (factorial(2 * m) * java_pow(pi, (d - 1) / 2.0));
 }
 
 class ThinPlateSpline final : public GamSpline {
@@ -208,7 +209,7 @@ class ThinPlateSpline final : public GamSpline {
     auto d = static_cast<int>(plate.predictors);
     double distance = power(std::sqrt(sum), 2 * plate.smoothness - d);
     double value = factor * distance;
-    return d % 2 == 0 && distance != 0 ? value * std::log(distance) : value;
+    return d % 2 == 0 && distance != 0 ? value * java_log(distance) : value;
   }
 
   double monomial(const double* x, std::size_t which) const {

@@ -211,6 +211,8 @@ std::unique_ptr<Scorer> read_glrm(const ModelSource& source) {
   auto model = std::make_unique<Glrm>();
   std::size_t categories = values.count("num_categories", 0, features);
   std::size_t numbers = values.count("num_numeric", 0, features);
+  if (numbers == 0)
+    throw UnsupportedError("a GLRM of categorical columns only is not supported: genmodel cannot load it");
   if (categories + numbers != info.n_features || values.count("ncolA", 0, features) != features)
     throw FormatError("model.ini: num_categories, num_numeric and ncolA do not suit n_features");
   model->permutation = values.integers("cols_permutation", info.n_features);

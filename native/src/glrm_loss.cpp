@@ -28,8 +28,8 @@ double loss_of(GlrmLoss loss, double u, double a) {
     case GlrmLoss::quadratic: return off * off;
     case GlrmLoss::absolute: return std::fabs(off);
     case GlrmLoss::huber: return off > 1 ? off - 0.5 : off < -1 ? -off - 0.5 : 0.5 * off * off;
-    case GlrmLoss::poisson: return java_exp(u) + (a == 0 ? 0 : -a * u + a * std::log(a) - a);
-    case GlrmLoss::logistic: return std::log(1 + java_exp((1 - 2 * a) * u));
+    case GlrmLoss::poisson: return java_exp(u) + (a == 0 ? 0 : -a * u + a * java_log(a) - a);
+    case GlrmLoss::logistic: return java_log(1 + java_exp((1 - 2 * a) * u));
     case GlrmLoss::hinge: return java_max(1 + (1 - 2 * a) * u, 0.0);
     case GlrmLoss::categorical:
     case GlrmLoss::ordinal: break;

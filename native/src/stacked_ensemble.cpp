@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "java_math.hpp"
 #include "java_numbers.hpp"
 #include "nested_models.hpp"
 
@@ -18,7 +19,7 @@ struct BaseModel {
 double logit(double share) {
   double p = java_min(1 - 1e-9, java_max(share, 1e-9));
   double odds = p / (1 - p);
-  return odds == 0 ? -19 : java_max(-19.0, std::log(odds));
+  return odds == 0 ? -19 : java_max(-19.0, java_log(odds));
 }
 
 class StackedEnsemble final : public Scorer {

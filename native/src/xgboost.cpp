@@ -39,9 +39,9 @@ float base_margin(const Booster& booster, Objective objective) {
   if (booster.major_version < 1) return base;
   if (objective == Objective::logistic) {
     float odds = 1.0F / base;
-    return static_cast<float>(-std::log(static_cast<double>(odds - 1.0F)));
+    return static_cast<float>(-java_log(static_cast<double>(odds - 1.0F)));
   }
-  if (objective == Objective::exponential) return static_cast<float>(std::log(static_cast<double>(base)));
+  if (objective == Objective::exponential) return static_cast<float>(java_log(static_cast<double>(base)));
   return base;
 }
 

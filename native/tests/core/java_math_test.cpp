@@ -37,6 +37,17 @@ bool check_exp(const char* what, double scale, std::uint64_t java) {
   return check(what, hash_of(draw), java);
 }
 
+bool check_log() {
+  auto small = [](JavaRandom& random, std::int32_t) {
+    return std::bit_cast<std::uint64_t>(java_log(random.next_double()));
+  };
+  auto near_one = [](JavaRandom& random, std::int32_t) {
+    return std::bit_cast<std::uint64_t>(java_log(0.9 + 0.2 * random.next_double()));
+  };
+  bool good = check("log, below 1", hash_of(small), 0x2c0d45df8c25e819);
+  return check("log, near 1", hash_of(near_one), 0x4c74869c905ec925) && good;
+}
+
 // Where the C library's exp differs, and the ends of the range.
 bool check_samples() {
   constexpr double samples[][2] = {
@@ -70,10 +81,11 @@ int main() {
   good &= mojo::check_exp("exp, small arguments", 1, 0xef056eeed88ed48e);
   good &= mojo::check_exp("exp, usual arguments", 30, 0xf337b9c80cff110a);
   good &= mojo::check_exp("exp, all arguments", 760, 0xd6ff1886c214e6b3);
+  good &= mojo::check_log();
   auto log = [](JavaRandom& random, std::int32_t) {
     return std::bit_cast<std::uint64_t>(mojo::strict_log(random.next_double()));
   };
-  good &= mojo::check("log", mojo::hash_of(log), 0x9bf762604df23923);
+  good &= mojo::check("StrictMath.log", mojo::hash_of(log), 0x9bf762604df23923);
   auto gaussian = [](JavaRandom& random, std::int32_t) {
     return std::bit_cast<std::uint64_t>(random.next_gaussian());
   };
