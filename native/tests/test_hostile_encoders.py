@@ -11,7 +11,7 @@ import pytest
 from mojo_scorer import FormatError, RowError
 
 sys.path.insert(0, str(Path(__file__).parent))
-from test_hostile_files import edit_ini, read_entries, write_zip
+from hostile_files import edit_ini, read_entries, write_zip
 
 FOLDER = "feature_engineering/target_encoding/"
 MAP, PRESENCE = "encoding_map.ini", "te_column_name_to_missing_values_presence.ini"

@@ -10,7 +10,7 @@ import pytest
 from mojo_scorer import FormatError, UnsupportedError
 
 sys.path.insert(0, str(Path(__file__).parent))
-from test_hostile_files import read_entries, write_zip
+from hostile_files import read_entries, write_zip
 
 ENSEMBLE = "stackedensemble_regression"
 RULES = "rulefit_rules"

@@ -9,7 +9,7 @@ import pytest
 from mojo_scorer import FormatError, UnsupportedError
 
 sys.path.insert(0, str(Path(__file__).parent))
-from test_hostile_files import read_entries, write_zip
+from hostile_files import read_entries, write_zip
 
 NETWORK = "deeplearning_unscaled"  # few, alpha, beta, gamma -> 5 -> 3 -> 1
 MAXOUT = "deeplearning_regression"
