@@ -1,4 +1,4 @@
-"""A model.ini of a tree model, and what all models have in theirs, is refused with the reason where it is wrong."""
+"""A wrong model.ini of a tree model, and what all models have in theirs, is refused with the reason."""
 
 import sys
 from pathlib import Path
