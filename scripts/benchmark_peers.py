@@ -36,7 +36,7 @@ def measure_peers(home: Path) -> dict[str, dict[str, float]]:
         coded = ({**r, **{name: codes[name][r[name]] for name in codes}} for r in rows)
         late = ({**r, "late": int(float(r["arr_delay"]) > LATE_MINUTES)} for r in coded)
         write_rows(table, late, [*FEATURES, "late"])
-    done = subprocess.run([str(python), __file__, str(table)], check=True, capture_output=True, text=True)
+    done = subprocess.run([str(python), __file__, str(table)], check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(done.stdout)
 
 
@@ -56,7 +56,7 @@ def main(table: Path) -> None:
     import treelite
     import xgboost
     from onnxmltools import convert_lightgbm
-    from skl2onnx.common.data_types import FloatTensorType
+    from onnxmltools.convert.common.data_types import FloatTensorType
 
     data = np.genfromtxt(table, delimiter=",", skip_header=1, dtype=np.float32)
     features, late = np.ascontiguousarray(data[:, :-1]), data[:, -1]
