@@ -9,6 +9,7 @@ or in which it sat in the selector is the machine's, not ours.
 import asyncio
 import contextlib
 import logging
+import math
 import os
 import sys
 import sysconfig
@@ -16,7 +17,9 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Literal
@@ -64,7 +67,7 @@ class LoopLagMonitor:
 
     Args:
         threshold: seconds; above them a delay is reported.
-        report: called on the loop with each blockage.
+        report: called with each blockage, on a thread of its own: it may take its time.
         observe: called on the loop with each delay in seconds.
     """
 
@@ -85,6 +88,7 @@ class LoopLagMonitor:
         self._stopped = threading.Event()
         self._handle: asyncio.TimerHandle | None = None
         self._thread = threading.Thread(target=self._watch, name="loop-lag", daemon=True)
+        self._clerk = ThreadPoolExecutor(1, "loop-lag-report", self._join_watchers)
 
     def start(self) -> None:
         """Begin; call it on the loop's thread while the loop runs."""
@@ -103,6 +107,7 @@ class LoopLagMonitor:
             self._handle.cancel()
             self._stopped.set()
             self._thread.join(1)
+            self._clerk.shutdown()
             self._clock.close()
 
     def _beat(self) -> None:
@@ -111,34 +116,41 @@ class LoopLagMonitor:
             caller = sys._getframe().f_back
             self._base = caller.f_code if caller else None
         lag = max(0.0, now - self._due)
+        caught, self._caught, self._root = self._caught, None, None
+        self._due = math.inf  # this call is not to be caught while it reads a file
         self._observe(lag)
         ran, waited = self._clock.read()
-        caught, self._caught, self._root = self._caught, None, None
         if lag > self._threshold:
             self._conclude(lag, ran - self._ran, waited - self._waited, caught)
         self._ran, self._waited = ran, waited
-        # the report itself must not count: the next beat is due from here
         self._due = time.monotonic() + INTERVAL
         self._handle = self._loop.call_later(INTERVAL, self._beat)
 
     def _conclude(self, lag: float, ran: float, waited: float, caught: "FrameStack | None") -> None:
         own = 0.0
         if caught is not None:
-            elsewhere = self._clock.waited_by_others() - caught.waited_by_others
+            since = caught.waited_by_others
+            elsewhere = 0.0 if since is None else self._clock.waited_by_others() - since
             own = max(min(ran, lag), lag - waited - elsewhere)
+        cause: Cause = "blocked"
         if caught is None or own <= self._threshold:
-            LOOP_BLOCKED.labels("machine_stall").inc()
-            self._report(Blockage("machine_stall", lag))
+            cause = "machine_stall"
+        elif not (caught.lasting or caught.only_look):
+            cause = "busy"
+        LOOP_BLOCKED.labels(cause).inc()
+        if caught is None or cause != "blocked":
+            self._clerk.submit(self._report, Blockage(cause, own if cause == "busy" else lag))
             return
-        if not (caught.lasting or caught.only_look):
-            LOOP_BLOCKED.labels("busy").inc()
-            self._report(Blockage("busy", own))
-            return
-        LOOP_BLOCKED.labels("blocked").inc()
         now = time.monotonic()
         if now >= self._quiet_until.get(caught.location, 0.0):
             self._quiet_until[caught.location] = now + QUIET_SECONDS
-            self._report(Blockage("blocked", own, caught.location, caught.function, caught.lines))
+            self._clerk.submit(self._report_blocked, own, caught)
+
+    def _report_blocked(self, own: float, caught: "FrameStack") -> None:
+        self._report(Blockage("blocked", own, caught.location, caught.function, caught.format()))
+
+    def _join_watchers(self) -> None:
+        self._clock.watchers.add(threading.get_native_id())
 
     def _watch(self) -> None:
         """The thread: asleep until a beat is overdue, then looks every few ms at what the loop's thread does.
@@ -147,63 +159,91 @@ class LoopLagMonitor:
         looking while the loop's thread ran (that one held the interpreter lock), and the only one it finds.
         """
         own_clock = ThreadClock(threading.get_native_id())
-        self._clock.watcher = threading.get_native_id()
-        slept = ran = waited = 0.0
+        self._join_watchers()
+        wake, waited = time.monotonic(), 0.0
         while not self._stopped.is_set():
-            due = self._due
-            late = time.monotonic() - due
-            (now_ran, _), (_, now_waited) = self._clock.read(), own_clock.read()
-            held = (now_ran - ran) - slept - (now_waited - waited) > self._threshold
-            ran, waited = now_ran, now_waited
-            if late < self._threshold / 2:
-                slept = max(self._threshold / 2 - late, 0.001)
-            else:
-                self._look(due, late, held=held)
-                slept = max(self._threshold - late, INTERVAL)
-            self._stopped.wait(slept)
+            due, now = self._due, time.monotonic()
+            late = now - due
+            stack = None
+            pause = max(min(self._threshold / 2 - late, self._threshold), 0.001)
+            if late >= self._threshold / 2:
+                stack = self._look(due, late, held=now - wake > self._threshold)
+                pause = max(self._threshold - late, INTERVAL)
+            # Only here: reading a file lets go of the interpreter lock, and what held it until now runs on.
+            _, now_waited = own_clock.read()
+            if stack is not None:
+                stack.held = now - wake - (now_waited - waited) > self._threshold
+                self._clerk.submit(stack.note_others, self._clock)
+            waited, wake = now_waited, now + pause
+            # Where the lock was held meanwhile, the next look comes at once: to wait is to let go of it.
+            if wake > time.monotonic():
+                self._stopped.wait(wake - time.monotonic())
         own_clock.close()
 
-    def _look(self, due: float, late: float, *, held: bool) -> None:
+    def _look(self, due: float, late: float, *, held: bool) -> "FrameStack | None":
+        """Look once; the stack if it is a new one to conclude from. `held` is by the wall clock."""
         frame = sys._current_frames().get(self._ident)
-        if frame is None or self._is_idle(frame):
-            return
-        root = frame
-        while root.f_back is not None and not self._is_idle(root.f_back):
-            root = root.f_back
-        lasting = held or root is self._root
-        stack = self._caught
-        if stack is not None:
-            stack.only_look = False
-        if late >= self._threshold and (stack is None or (lasting and not stack.lasting)):
-            stack = FrameStack(frame, self._clock.waited_by_others(), lasting=lasting)
-            stack.only_look = self._root is None
-        if self._due == due:  # else it was over while we looked
-            self._root, self._caught = root, stack
+        if frame is None:
+            return None
+        calls = list(takewhile(lambda call: not self._is_idle(call[0]), traceback.walk_stack(frame)))
+        if not calls:
+            return None
+        root = calls[-1][0]
+        seen_again = root is self._root
+        before = self._caught
+        if before is not None:
+            before.only_look = False
+        stack = None
+        if late >= self._threshold and (before is None or ((held or seen_again) and not before.lasting)):
+            stack = FrameStack(calls, held=held, seen_again=seen_again, only_look=self._root is None)
+        if self._due != due:  # it was over while we looked
+            return None
+        self._root, self._caught = root, stack or before
+        return stack
 
     def _is_idle(self, frame: FrameType) -> bool:
         return frame.f_code is self._base or frame.f_code.co_filename in _IDLE_FILES
 
 
 class FrameStack:
-    """A stack as text, and the place in it that a person can change."""
+    """A stack, and the place in it that a person can change. Made without reading a file."""
 
-    def __init__(self, frame: FrameType, waited_by_others: float, *, lasting: bool) -> None:
-        summary = traceback.extract_stack(frame)
-        own = [entry for entry in summary if not entry.filename.startswith(_LIBRARIES)]
-        place = (own or list(summary))[-1]
-        self.location = f"{place.filename}:{place.lineno}"
-        self.function = place.name
-        self.lines = summary.format()
-        self.waited_by_others = waited_by_others
-        self.lasting = lasting
-        self.only_look = True
+    def __init__(
+        self, calls: list[tuple[FrameType, int]], *, held: bool, seen_again: bool, only_look: bool
+    ) -> None:
+        self._frames = [(frame.f_code, line) for frame, line in calls]  # innermost first
+        code, line = next((entry for entry in self._frames if not _is_library(entry[0])), self._frames[0])
+        self.location = f"{code.co_filename}:{line}"
+        self.function = code.co_name
+        self.waited_by_others: float | None = None
+        self.held = held
+        self.seen_again = seen_again
+        self.only_look = only_look
+
+    def note_others(self, clock: "ThreadClock") -> None:
+        """Note how long the other threads have waited so far; it takes a dozen files."""
+        self.waited_by_others = clock.waited_by_others()
+
+    @property
+    def lasting(self) -> bool:
+        """Whether one call was in it all the time, as far as was seen."""
+        return self.held or self.seen_again
+
+    def format(self) -> list[str]:
+        """The stack as text, outermost call first."""
+        places = [(code.co_filename, line, code.co_name, None) for code, line in reversed(self._frames)]
+        return traceback.StackSummary.from_list(places).format()
+
+
+def _is_library(code: CodeType) -> bool:
+    return code.co_filename.startswith(_LIBRARIES)
 
 
 class ThreadClock:
     """How long a thread has run and has waited for a core (`man 5 proc`, schedstat); zeros where unknown."""
 
     def __init__(self, native_id: int) -> None:
-        self.watcher = 0
+        self.watchers: set[int] = set()
         self._native_id = native_id
         self._file: int | None = None
         with contextlib.suppress(OSError):
@@ -217,9 +257,9 @@ class ThreadClock:
         return int(ran) / 1e9, int(waited) / 1e9
 
     def waited_by_others(self) -> float:
-        """Seconds in the run queue so far of the other threads of this process, the watching one left out."""
+        """Seconds in the run queue so far of the other threads of this process but for the watching ones."""
         total = 0
-        left_out = {str(self._native_id), str(self.watcher)}
+        left_out = {str(number) for number in (self._native_id, *self.watchers)}
         for place in Path("/proc/self/task").glob("[0-9]*/schedstat"):
             if place.parent.name not in left_out:
                 with contextlib.suppress(OSError):  # a thread that has just ended
