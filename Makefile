@@ -9,7 +9,9 @@ BIN := .venv/bin
 ARGS ?=
 include versions.env
 
-NATIVE_SOURCES := $(shell find native -type f -not -path 'native/build/*' -not -path 'native/tests/*' 2>/dev/null)
+# What the wheel is built from: no caches, which linters renew, and nothing that only tests run.
+NATIVE_SOURCES := $(shell find native -type f -not -path '*/.*' -not -path '*/__pycache__/*' -not -path 'native/build/*' \
+  -not -path 'native/tests/*' -not -path 'native/fuzz/*' -not -path 'native/oracle/*' 2>/dev/null)
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20

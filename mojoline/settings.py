@@ -236,10 +236,6 @@ class Settings(BaseSettings):
         """The PostgreSQL URL; SettingsError with the next step if there is none."""
         return _required("database_url", self.database_url)
 
-    def require_redis_url(self) -> str:
-        """The URL of the cache's Redis; SettingsError with the next step if there is none."""
-        return _required("redis_url", self.redis_url)
-
     def require_reservoir_redis_url(self) -> str:
         """The URL of the reservoir's Redis; SettingsError with the next step if there is none."""
         return _required("reservoir_redis_url", self.reservoir_redis_url)
