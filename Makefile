@@ -81,7 +81,7 @@ torture: setup  ## kill -9 of the full-size demo at a random point of each stage
 
 lock:  ## resolve pyproject.toml into requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version $(PYTHON_VERSION) --generate-hashes \
-	  --extra train --extra serve --extra local --extra dev --no-annotate --no-header --no-emit-index-url pyproject.toml -o requirements.lock
+	  --extra train --extra serve --extra grpc --extra local --extra dev --no-annotate --no-header --no-emit-index-url pyproject.toml -o requirements.lock
 
 format:  ## format and mend what ruff can mend
 	$(BIN)/ruff format .
