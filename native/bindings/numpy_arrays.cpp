@@ -1,5 +1,6 @@
 #include "numpy_arrays.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 
@@ -28,6 +29,12 @@ NumpyArray::NumpyArray(nb::object shape) {
   if (PyObject_GetBuffer(array_.ptr(), &view, PyBUF_WRITABLE) != 0) throw nb::python_error();
   values_ = static_cast<double*>(view.buf);
   PyBuffer_Release(&view);  // the array keeps its memory
+}
+
+nb::object copy_to_matrix(std::span<const double> values, std::size_t rows, std::size_t width) {
+  NumpyArray matrix(rows, width);
+  std::ranges::copy(values, matrix.values());
+  return matrix.take();
 }
 
 MatrixView::MatrixView(nb::handle matrix) {

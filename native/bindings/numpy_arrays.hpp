@@ -5,6 +5,7 @@
 #include <nanobind/nanobind.h>
 
 #include <cstddef>
+#include <span>
 
 namespace mojo {
 
@@ -23,6 +24,8 @@ class NumpyArray {
   nanobind::object array_;
   double* values_;
 };
+
+nanobind::object copy_to_matrix(std::span<const double> values, std::size_t rows, std::size_t width);
 
 // A view of a C-contiguous matrix of doubles that someone else owns. Throws TypeError for anything else.
 class MatrixView {

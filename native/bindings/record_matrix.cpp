@@ -3,30 +3,11 @@
 #include <nanobind/ndarray.h>
 
 #include <cmath>
-#include <limits>
-#include <set>
-
-#include "java_numbers.hpp"
 
 namespace nb = nanobind;
 
 namespace mojo {
 namespace {
-
-constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
-
-std::string name_type(nb::handle value) { return Py_TYPE(value.ptr())->tp_name; }
-
-// Nothing for text that cannot be encoded, such as lone surrogates: no level is spelled so.
-std::optional<std::string_view> as_text(nb::handle value) {
-  Py_ssize_t size = 0;
-  const char* data = PyUnicode_AsUTF8AndSize(value.ptr(), &size);
-  if (!data) {
-    PyErr_Clear();
-    return std::nullopt;
-  }
-  return std::string_view(data, static_cast<std::size_t>(size));
-}
 
 bool is_mapping(nb::handle value) {
   return PyDict_Check(value.ptr()) || (PyMapping_Check(value.ptr()) && nb::hasattr(value, "keys"));
@@ -75,43 +56,18 @@ Records::Records(std::size_t n_rows, std::size_t n_features, bool with_offset)
       values(n_rows * n_features, kMissing),
       offsets(with_offset ? n_rows : 0, kMissing) {}
 
-RecordReader::RecordReader(const Model& model) : n_features_(model.n_features()) {
-  const std::vector<InputColumn>& inputs = model.inputs();
-  std::set<std::string_view> later;
-  columns_.resize(n_features_);
-  for (std::size_t i = n_features_; i-- > 0;) {
-    Column& column = columns_[i];
-    column.input = &inputs[i];
-    column.text = inputs[i].name;
-    column.name = nb::str(inputs[i].name.c_str(), inputs[i].name.size());
-    column.shadowed = !later.insert(column.text).second;
-    column.categorical = inputs[i].levels != nullptr;
-    if (!column.categorical) continue;
-    for (std::size_t level = 0; level < inputs[i].levels->size(); ++level)
-      column.levels[(*inputs[i].levels)[level]] = inputs[i].value_of(level);
-  }
-  if (!model.offset_column()) return;
-  Column& offset = columns_.emplace_back();
-  offset.text = *model.offset_column();
-  offset.name = nb::str(model.offset_column()->c_str(), model.offset_column()->size());
-}
-
-std::string RecordReader::describe(Place place) const {
-  return "row " + std::to_string(place.row) + ", column '" + std::string(columns_[place.column].text) + "': ";
-}
-
-Records RecordReader::read(nb::handle data, const Options& options) const {
+Records RecordReader::read(nb::handle data, const ReadOptions& options) const {
   auto check = [&](Records records) {
     for (std::size_t i = 0; options.with_offset && i < records.rows; ++i) {
       if (records.offsets.size() <= i || std::isnan(records.offsets[i]))
-        throw RowError(describe({options, i, n_features_}) + "the offset is missing");
+        throw RowError(columns_.describe({options, i, columns_.features()}) + "the offset is missing");
     }
     return records;
   };
   // Asking a list for its arrays and tables would take longer than to read a row of it.
   if (PyList_CheckExact(data.ptr()) || PyTuple_CheckExact(data.ptr())) return check(read_rows(data, options));
   Doubles2 matrix;
-  if (nb::try_cast(data, matrix, false)) return check(copy_matrix(matrix, n_features_));
+  if (nb::try_cast(data, matrix, false)) return check(copy_matrix(matrix, columns_.features()));
   bool mapping = is_mapping(data);
   if (ArrowStream::is_offered_by(data)) {
     try {
@@ -129,21 +85,21 @@ Records RecordReader::read(nb::handle data, const Options& options) const {
                  ": pass a list of dicts (rows), a dict of columns or an Arrow table");
 }
 
-Records RecordReader::read_rows(nb::handle rows, const Options& options) const {
+Records RecordReader::read_rows(nb::handle rows, const ReadOptions& options) const {
   Py_ssize_t length = PySequence_Size(rows.ptr());
   if (length < 0) throw nb::python_error();
-  Records out(static_cast<std::size_t>(length), n_features_, options.with_offset);
+  Records out(static_cast<std::size_t>(length), columns_.features(), options.with_offset);
   for (std::size_t i = 0; i < out.rows; ++i) {
     nb::object row = nb::steal(PySequence_GetItem(rows.ptr(), static_cast<Py_ssize_t>(i)));
     if (!row.is_valid()) throw nb::python_error();
     if (!is_mapping(row))
       throw RowError("row " + std::to_string(i) + " is a " + name_type(row) + ": pass a dict");
     nb::dict record = as_dict(row);
-    for (std::size_t k = 0; k < count_columns(options); ++k) {
+    for (std::size_t k = 0; k < columns_.count(options); ++k) {
       if (columns_[k].shadowed) continue;
       nb::object value = nb::borrow(PyDict_GetItemWithError(record.ptr(), columns_[k].name.ptr()));
       if (value.is_valid()) {
-        out.cell(i, k) = convert(value, {options, i, k});
+        out.cell(i, k) = columns_.convert(value, {options, i, k});
       } else if (PyErr_Occurred()) {
         throw nb::python_error();
       }
@@ -152,7 +108,7 @@ Records RecordReader::read_rows(nb::handle rows, const Options& options) const {
   return out;
 }
 
-Records RecordReader::read_columns(nb::dict given, const Options& options) const {
+Records RecordReader::read_columns(nb::dict given, const ReadOptions& options) const {
   std::optional<std::size_t> count;
   for (auto [name, column] : given) {
     Py_ssize_t length = PyUnicode_Check(column.ptr()) ? -1 : PyObject_Size(column.ptr());
@@ -168,8 +124,8 @@ Records RecordReader::read_columns(nb::dict given, const Options& options) const
     }
     count = static_cast<std::size_t>(length);
   }
-  Records out(count.value_or(0), n_features_, options.with_offset);
-  for (std::size_t k = 0; k < count_columns(options); ++k) {
+  Records out(count.value_or(0), columns_.features(), options.with_offset);
+  for (std::size_t k = 0; k < columns_.count(options); ++k) {
     if (columns_[k].shadowed || !given.contains(columns_[k].name)) continue;
     read_column(k, given[columns_[k].name], out, options);
   }
@@ -177,7 +133,7 @@ Records RecordReader::read_columns(nb::dict given, const Options& options) const
 }
 
 void RecordReader::read_column(std::size_t index, nb::handle given, Records& out,
-                               const Options& options) const {
+                               const ReadOptions& options) const {
   Doubles doubles;
   if (!columns_[index].categorical && nb::try_cast(given, doubles, false)) {
     auto view = doubles.view();
@@ -188,20 +144,20 @@ void RecordReader::read_column(std::size_t index, nb::handle given, Records& out
   for (std::size_t i = 0; i < out.rows; ++i) {
     nb::object value = nb::steal(PySequence_GetItem(values.ptr(), static_cast<Py_ssize_t>(i)));
     if (!value.is_valid()) throw nb::python_error();
-    out.cell(i, index) = convert(value, {options, i, index});
+    out.cell(i, index) = columns_.convert(value, {options, i, index});
   }
 }
 
-Records RecordReader::read_table(ArrowStream& table, const Options& options) const {
-  std::vector<std::optional<std::int64_t>> places(count_columns(options));
+Records RecordReader::read_table(ArrowStream& table, const ReadOptions& options) const {
+  std::vector<std::optional<std::int64_t>> places(columns_.count(options));
   for (std::size_t k = 0; k < places.size(); ++k) {
     if (!columns_[k].shadowed) places[k] = table.find(columns_[k].text);
   }
-  Records out(0, n_features_, options.with_offset);
+  Records out(0, columns_.features(), options.with_offset);
   while (table.next()) {
     std::size_t begin = out.rows;
     out.rows += static_cast<std::size_t>(table.rows());
-    out.values.resize(out.rows * n_features_, kMissing);
+    out.values.resize(out.rows * columns_.features(), kMissing);
     if (options.with_offset) out.offsets.resize(out.rows, kMissing);
     for (std::size_t k = 0; k < places.size(); ++k) {
       if (places[k]) read_arrow_column(table.column(*places[k]), out, {options, begin, k});
@@ -211,7 +167,7 @@ Records RecordReader::read_table(ArrowStream& table, const Options& options) con
 }
 
 // `place` is where the first value goes.
-void RecordReader::read_arrow_column(const ArrowColumn& given, Records& out, Place place) const {
+void RecordReader::read_arrow_column(const ArrowColumn& given, Records& out, RecordPlace place) const {
   std::optional<ArrowColumn> levels;
   if (given.is_dictionary()) levels.emplace(given.dictionary());
   const ArrowColumn& values = levels ? *levels : given;
@@ -222,7 +178,8 @@ void RecordReader::read_arrow_column(const ArrowColumn& given, Records& out, Pla
     std::int64_t at = i;
     if (levels) {
       at = given.code(i);
-      if (at < 0 || at >= levels->length()) throw RowError(describe(place) + "code outside its dictionary");
+      if (at < 0 || at >= levels->length())
+        throw RowError(columns_.describe(place) + "code outside its dictionary");
       if (known[static_cast<std::size_t>(at)]) {
         cell = *known[static_cast<std::size_t>(at)];
         continue;
@@ -230,11 +187,11 @@ void RecordReader::read_arrow_column(const ArrowColumn& given, Records& out, Pla
       if (levels->is_missing(at)) continue;
     }
     if (values.is_text()) {
-      cell = convert_text(values.text(at), place);
+      cell = columns_.convert_text(values.text(at), place);
     } else {
       cell = values.number(at);
       if (columns_[place.column].categorical && !std::isnan(cell)) {
-        throw RowError(describe(place) +
+        throw RowError(columns_.describe(place) +
                        "the column is categorical: pass the level as text, not Arrow type '" + values.type() +
                        "'");
       }
@@ -244,53 +201,6 @@ void RecordReader::read_arrow_column(const ArrowColumn& given, Records& out, Pla
     if (levels && !std::isnan(cell) && !(input && cell == input->unseen))
       known[static_cast<std::size_t>(at)] = cell;
   }
-}
-
-double RecordReader::convert(nb::handle value, Place place) const {
-  if (value.is_none()) return kMissing;
-  if (PyUnicode_Check(value.ptr())) return convert_text(as_text(value), place);
-  bool categorical = columns_[place.column].categorical;
-  double number = 0;
-  if (PyFloat_CheckExact(value.ptr())) {
-    number = PyFloat_AS_DOUBLE(value.ptr());
-  } else {
-    // Text-like things become numbers through __float__ only if they are numbers; bytes and dates are
-    // refused.
-    nb::object converted = nb::steal(PyNumber_Check(value.ptr()) ? PyNumber_Float(value.ptr()) : nullptr);
-    if (!converted.is_valid()) {
-      PyErr_Clear();
-      throw RowError(describe(place) + "a " + name_type(value) +
-                     (categorical ? " is not a level" : " is not a number"));
-    }
-    number = PyFloat_AsDouble(converted.ptr());
-  }
-  if (categorical && !std::isnan(number)) {
-    throw RowError(describe(place) + "the column is categorical: pass the level as text, not a " +
-                   name_type(value));
-  }
-  return number;
-}
-
-// `text` is nothing where it cannot be encoded.
-double RecordReader::convert_text(std::optional<std::string_view> text, Place place) const {
-  if (columns_[place.column].categorical) return find_level(text.value_or(std::string_view("\xff")), place);
-  std::optional<double> number = text ? parse_java_double(*text) : std::nullopt;
-  if (number) return *number;
-  throw RowError(describe(place) + "'" + std::string(text.value_or("?")) + "' is not a number");
-}
-
-double RecordReader::find_level(std::string_view level, Place place) const {
-  const Column& column = columns_[place.column];
-  auto found = column.levels.find(level);
-  if (found != column.levels.end()) return found->second;
-  const InputColumn& input = *column.input;
-  if (!input.prefix.empty()) {
-    found = column.levels.find(input.prefix + std::string(level) + input.suffix);
-    if (found != column.levels.end()) return found->second;
-  }
-  if (place.options.unseen) ++(*place.options.unseen)[place.column];
-  if (!place.options.unseen_is_error) return input.unseen;
-  throw RowError(describe(place) + "level '" + std::string(level) + "' was not seen in training");
 }
 
 }  // namespace mojo

@@ -3,14 +3,11 @@
 
 #include <nanobind/nanobind.h>
 
-#include <memory>
-#include <optional>
-#include <string_view>
-#include <unordered_map>
+#include <cstddef>
 #include <vector>
 
 #include "arrow_stream.hpp"
-#include "model.hpp"
+#include "record_columns.hpp"
 
 namespace mojo {
 
@@ -30,52 +27,21 @@ struct Records {
 
 class RecordReader {
  public:
-  struct Options {
-    bool unseen_is_error = false;
-    bool with_offset = false;
-    // How many values of each feature named a level that training did not see; counted where given.
-    std::vector<std::size_t>* unseen = nullptr;
-  };
-
   // Holds views into `model`, which must outlive it.
-  explicit RecordReader(const Model& model);
+  explicit RecordReader(const Model& model) : columns_(model) {}
 
   // `data` is a sequence of dicts, a dict of columns, a table that speaks the Arrow C interface, or a matrix
   // of doubles that already is one. Throws RowError.
-  Records read(nanobind::handle data, const Options& options) const;
+  Records read(nanobind::handle data, const ReadOptions& options) const;
 
  private:
-  struct Column {
-    nanobind::str name;
-    std::string_view text;
-    const InputColumn* input = nullptr;  // none of the offset
-    bool shadowed = false;               // a later column has the same name; Java fills only that one
-    bool categorical = false;
-    std::unordered_map<std::string_view, double> levels;
-  };
+  Records read_rows(nanobind::handle rows, const ReadOptions& options) const;
+  Records read_columns(nanobind::dict given, const ReadOptions& options) const;
+  void read_column(std::size_t index, nanobind::handle given, Records& out, const ReadOptions& options) const;
+  Records read_table(ArrowStream& table, const ReadOptions& options) const;
+  void read_arrow_column(const ArrowColumn& given, Records& out, RecordPlace place) const;
 
-  // Where a value stands, and what to do with a level that is not known.
-  struct Place {
-    const Options& options;
-    std::size_t row;
-    std::size_t column;
-  };
-
-  std::size_t count_columns(const Options& options) const {
-    return options.with_offset ? columns_.size() : n_features_;
-  }
-  Records read_rows(nanobind::handle rows, const Options& options) const;
-  Records read_columns(nanobind::dict given, const Options& options) const;
-  void read_column(std::size_t index, nanobind::handle given, Records& out, const Options& options) const;
-  Records read_table(ArrowStream& table, const Options& options) const;
-  void read_arrow_column(const ArrowColumn& given, Records& out, Place place) const;
-  double convert(nanobind::handle value, Place place) const;
-  double convert_text(std::optional<std::string_view> text, Place place) const;
-  double find_level(std::string_view level, Place place) const;
-  std::string describe(Place place) const;
-
-  std::vector<Column> columns_;  // the features, then the offset where the model has one
-  std::size_t n_features_ = 0;
+  RecordColumns columns_;
 };
 
 }  // namespace mojo

@@ -93,14 +93,14 @@ class Model:
         """H2O's checksum of the model."""
 
     @property
+    def nbytes(self) -> int:
+        """Bytes held in memory."""
+
+    @property
     def deviations(self) -> list[str]:
         """
         Where genmodel, and so this scorer, departs from what a reader of H2O's documentation expects.
         """
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes held in memory."""
 
     def matrix(self, data: Records, *, unseen: Unseen = 'na') -> Matrix:
         """

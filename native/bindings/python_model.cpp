@@ -1,0 +1,200 @@
+#include "python_model.hpp"
+
+#include <nanobind/stl/vector.h>
+
+#include <cerrno>
+#include <cmath>
+
+#include "numpy_arrays.hpp"
+#include "word_vectors.hpp"
+
+namespace nb = nanobind;
+
+namespace mojo {
+namespace {
+
+// None, one number for all rows, or one number per row.
+std::optional<std::vector<double>> read_offset(nb::handle offset, std::size_t rows) {
+  if (offset.is_none()) return std::nullopt;
+  double number = 0;
+  if (nb::try_cast(offset, number)) return std::vector<double>(rows, number);
+  std::vector<double> offsets;
+  if (!nb::try_cast(offset, offsets))
+    throw RowError("offset is neither a number nor a one-dimensional array of numbers");
+  if (offsets.size() != rows) {
+    throw RowError("offset has " + std::to_string(offsets.size()) + " values for " + std::to_string(rows) +
+                   " rows");
+  }
+  return offsets;
+}
+
+bool unseen_is_error(const std::string& unseen) {
+  if (unseen != "na" && unseen != "error") throw nb::value_error("unseen must be 'na' or 'error'");
+  return unseen == "error";
+}
+
+nb::object output_column(const std::vector<double>& out, std::size_t k, std::size_t rows, std::size_t width) {
+  NumpyArray column(rows);
+  for (std::size_t i = 0; i < rows; ++i) column.values()[i] = out[i * width + k];
+  return column.take();
+}
+
+}  // namespace
+
+void raise_file_error(const FileError& error) {
+  errno = error.code;
+  PyErr_SetFromErrnoWithFilename(PyExc_OSError, error.what());
+  throw nb::python_error();
+}
+
+PyModel PyModel::load(const std::filesystem::path& path) {
+  std::unique_ptr<const Model> model;
+  try {
+    nb::gil_scoped_release release;
+    model = load_model(path.string());
+  } catch (const FileError& error) {
+    raise_file_error(error);
+  }
+  return PyModel(std::move(model));
+}
+
+PyModel::PyModel(std::unique_ptr<const Model> model) : model_(std::move(model)), reader_(*model_) {
+  for (const std::string& name : model_->output_names()) names_.emplace_back(name.c_str());
+}
+
+std::vector<std::string> PyModel::feature_names() const {
+  std::vector<std::string> names;
+  for (const InputColumn& input : model_->inputs()) names.push_back(input.name);
+  return names;
+}
+
+std::map<std::string, std::vector<std::string>> PyModel::domains() const {
+  std::map<std::string, std::vector<std::string>> result;
+  for (const InputColumn& input : model_->inputs()) {
+    if (input.levels) result[input.name] = *input.levels;
+  }
+  return result;
+}
+
+std::optional<std::vector<std::string>> PyModel::response_domain() const {
+  if (!model_->info().is_classifier()) return std::nullopt;
+  return model_->info().response_domain();
+}
+
+std::optional<std::string> PyModel::calibration() const {
+  std::string method = model_->calibration_method();
+  return method.empty() ? std::nullopt : std::optional(method);
+}
+
+Records PyModel::read(nb::handle data, const std::string& unseen) const {
+  return reader_.read(data, {.unseen_is_error = unseen_is_error(unseen)});
+}
+
+nb::object PyModel::matrix(nb::handle data, const std::string& unseen) const {
+  Records records = read(data, unseen);
+  return copy_to_matrix(records.values, records.rows, model_->n_features());
+}
+
+nb::tuple PyModel::matrix_and_counts(nb::handle data, const std::string& unseen) const {
+  std::size_t width = model_->n_features();
+  std::vector<std::size_t> levels(width);
+  Records records = reader_.read(data, {.unseen_is_error = unseen_is_error(unseen), .unseen = &levels});
+  std::vector<std::size_t> gaps(width);
+  for (std::size_t i = 0; i < records.values.size(); ++i)
+    gaps[i % width] += std::isnan(records.values[i]) ? 1 : 0;
+  nb::dict missing;
+  nb::dict unknown;
+  for (std::size_t k = 0; k < width; ++k) {
+    const InputColumn& input = model_->inputs()[k];
+    const char* name = input.name.c_str();
+    std::size_t unseen_gaps = std::isnan(input.unseen) ? levels[k] : 0;
+    if (gaps[k] > unseen_gaps) missing[name] = gaps[k] - unseen_gaps;
+    if (levels[k] > 0) unknown[name] = levels[k];
+  }
+  nb::dict counts;
+  counts["missing"] = missing;
+  counts["unseen"] = unknown;
+  return nb::make_tuple(copy_to_matrix(records.values, records.rows, width), counts);
+}
+
+nb::object PyModel::score(nb::handle given, nb::handle offset) const {
+  MatrixView rows(given);
+  if (rows.width() != model_->n_features()) {
+    throw RowError("matrix has " + std::to_string(rows.width()) + " columns, the model wants " +
+                   std::to_string(model_->n_features()));
+  }
+  std::optional<std::vector<double>> offsets = read_offset(offset, rows.rows());
+  NumpyArray out(rows.rows(), model_->n_outputs());
+  {
+    nb::gil_scoped_release release;
+    model_->score({rows.values(), rows.rows() * rows.width()},
+                  {out.values(), rows.rows() * model_->n_outputs()}, nullptr,
+                  offsets ? offsets->data() : nullptr);
+  }
+  return out.take();
+}
+
+nb::dict PyModel::predict(nb::handle data, nb::handle offset, bool calibrated,
+                          const std::string& unseen) const {
+  // Else the first word would be called no number.
+  if (model_->scorer().word_vectors()) throw RowError(kWordsNotRows);
+  if (calibrated) require_calibration();
+  bool from_data = offset.is_none() && model_->offset_column();
+  Records records =
+      reader_.read(data, {.unseen_is_error = unseen_is_error(unseen), .with_offset = from_data});
+  std::size_t rows = records.rows;
+  std::size_t width = model_->n_outputs();
+  std::vector<double> out(rows * width);
+  std::vector<std::int32_t> labels(rows);
+  std::optional<std::vector<double>> offsets = read_offset(offset, rows);
+  if (from_data) offsets = std::move(records.offsets);
+  {
+    nb::gil_scoped_release release;
+    model_->score(records.values, out, labels.data(), offsets ? offsets->data() : nullptr);
+  }
+  nb::dict result;
+  if (model_->info().is_classifier()) result["predict"] = name_labels(labels);
+  for (std::size_t k = 0; k < width; ++k) {
+    const nb::str& name = names_[k];
+    if (result.contains(name))
+      throw RowError("output name '" + model_->output_names()[k] + "' is not unique: use score()");
+    result[name] = output_column(out, k, rows, width);
+  }
+  if (calibrated) {
+    std::vector<double> probabilities(out.size());
+    model_->calibrate(out, probabilities);
+    std::vector<std::string> names = model_->calibrated_names();
+    for (std::size_t k = 0; k < width; ++k)
+      result[nb::str(names[k].c_str())] = output_column(probabilities, k, rows, width);
+  }
+  return result;
+}
+
+nb::list PyModel::name_labels(const std::vector<std::int32_t>& labels) const {
+  nb::list names;
+  for (std::int32_t label : labels) {
+    if (label < 0) {
+      names.append(nb::none());  // an ordinal model without any likely class
+    } else {
+      names.append(names_[static_cast<std::size_t>(label)]);
+    }
+  }
+  return names;
+}
+
+nb::object PyModel::calibrate(nb::handle given) const {
+  require_calibration();
+  MatrixView scores(given);
+  if (scores.width() != 2)
+    throw RowError("scores have " + std::to_string(scores.width()) + " columns, two classes have 2");
+  NumpyArray out(scores.rows(), 2);
+  model_->calibrate({scores.values(), scores.rows() * 2}, {out.values(), scores.rows() * 2});
+  return out.take();
+}
+
+void PyModel::require_calibration() const {
+  if (model_->calibration_method().empty())
+    throw UnsupportedError("the model was trained without calibrated probabilities (calibrate_model)");
+}
+
+}  // namespace mojo

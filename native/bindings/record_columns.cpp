@@ -1,0 +1,99 @@
+#include "record_columns.hpp"
+
+#include <cmath>
+#include <set>
+
+#include "java_numbers.hpp"
+
+namespace nb = nanobind;
+
+namespace mojo {
+namespace {
+
+// Nothing for text that cannot be encoded, such as lone surrogates: no level is spelled so.
+std::optional<std::string_view> as_text(nb::handle value) {
+  Py_ssize_t size = 0;
+  const char* data = PyUnicode_AsUTF8AndSize(value.ptr(), &size);
+  if (!data) {
+    PyErr_Clear();
+    return std::nullopt;
+  }
+  return std::string_view(data, static_cast<std::size_t>(size));
+}
+
+}  // namespace
+
+std::string name_type(nb::handle value) { return Py_TYPE(value.ptr())->tp_name; }
+
+RecordColumns::RecordColumns(const Model& model) : features_(model.n_features()) {
+  const std::vector<InputColumn>& inputs = model.inputs();
+  std::set<std::string_view> later;
+  columns_.resize(features_);
+  for (std::size_t i = features_; i-- > 0;) {
+    RecordColumn& column = columns_[i];
+    column.input = &inputs[i];
+    column.text = inputs[i].name;
+    column.name = nb::str(inputs[i].name.c_str(), inputs[i].name.size());
+    column.shadowed = !later.insert(column.text).second;
+    column.categorical = inputs[i].levels != nullptr;
+    if (!column.categorical) continue;
+    for (std::size_t level = 0; level < inputs[i].levels->size(); ++level)
+      column.levels[(*inputs[i].levels)[level]] = inputs[i].value_of(level);
+  }
+  if (!model.offset_column()) return;
+  RecordColumn& offset = columns_.emplace_back();
+  offset.text = *model.offset_column();
+  offset.name = nb::str(model.offset_column()->c_str(), model.offset_column()->size());
+}
+
+std::string RecordColumns::describe(RecordPlace place) const {
+  return "row " + std::to_string(place.row) + ", column '" + std::string(columns_[place.column].text) + "': ";
+}
+
+double RecordColumns::convert(nb::handle value, RecordPlace place) const {
+  if (value.is_none()) return kMissing;
+  if (PyUnicode_Check(value.ptr())) return convert_text(as_text(value), place);
+  bool categorical = columns_[place.column].categorical;
+  double number = 0;
+  if (PyFloat_CheckExact(value.ptr())) {
+    number = PyFloat_AS_DOUBLE(value.ptr());
+  } else {
+    // Text-like things become numbers through __float__ only if they are numbers; bytes and dates are
+    // refused.
+    nb::object converted = nb::steal(PyNumber_Check(value.ptr()) ? PyNumber_Float(value.ptr()) : nullptr);
+    if (!converted.is_valid()) {
+      PyErr_Clear();
+      throw RowError(describe(place) + "a " + name_type(value) +
+                     (categorical ? " is not a level" : " is not a number"));
+    }
+    number = PyFloat_AsDouble(converted.ptr());
+  }
+  if (categorical && !std::isnan(number)) {
+    throw RowError(describe(place) + "the column is categorical: pass the level as text, not a " +
+                   name_type(value));
+  }
+  return number;
+}
+
+double RecordColumns::convert_text(std::optional<std::string_view> text, RecordPlace place) const {
+  if (columns_[place.column].categorical) return find_level(text.value_or(std::string_view("\xff")), place);
+  std::optional<double> number = text ? parse_java_double(*text) : std::nullopt;
+  if (number) return *number;
+  throw RowError(describe(place) + "'" + std::string(text.value_or("?")) + "' is not a number");
+}
+
+double RecordColumns::find_level(std::string_view level, RecordPlace place) const {
+  const RecordColumn& column = columns_[place.column];
+  auto found = column.levels.find(level);
+  if (found != column.levels.end()) return found->second;
+  const InputColumn& input = *column.input;
+  if (!input.prefix.empty()) {
+    found = column.levels.find(input.prefix + std::string(level) + input.suffix);
+    if (found != column.levels.end()) return found->second;
+  }
+  if (place.options.unseen) ++(*place.options.unseen)[place.column];
+  if (!place.options.unseen_is_error) return input.unseen;
+  throw RowError(describe(place) + "level '" + std::string(level) + "' was not seen in training");
+}
+
+}  // namespace mojo
