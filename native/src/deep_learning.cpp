@@ -1,147 +1,25 @@
 #include "deep_learning.hpp"
 
-#include <algorithm>
-#include <cmath>
-
-#include "class_label.hpp"
-#include "java_math.hpp"
-#include "java_numbers.hpp"
+#include "deep_learning_scorer.hpp"
 #include "level_blocks.hpp"
-#include "neural_layer.hpp"
 
 namespace mojo {
 namespace {
 
-enum class Task { classes, number, reconstruction };
-enum class Family { identity, logistic, exponential };
-
-Family parse_family(const std::string& name) {
+NetworkFamily parse_family(const std::string& name) {
   for (const char* known : {"bernoulli", "quasibinomial", "ordinal"}) {
-    if (name == known) return Family::logistic;
+    if (name == known) return NetworkFamily::logistic;
   }
   for (const char* known : {"multinomial", "poisson", "gamma", "tweedie"}) {
-    if (name == known) return Family::exponential;
+    if (name == known) return NetworkFamily::exponential;
   }
   for (const char* known : {"AUTO", "gaussian", "huber", "laplace", "quantile", "fractionalbinomial",
                             "negativebinomial", "custom"}) {
-    if (name == known) return Family::identity;
+    if (name == known) return NetworkFamily::identity;
   }
   // For modified_huber genmodel answers without a look at the network: class -1.
   throw UnsupportedError("distribution " + name + " is not supported");
 }
-
-// What is left of a sum in Java's int.
-std::int64_t java_int(std::int64_t sum) { return static_cast<std::int32_t>(static_cast<std::uint64_t>(sum)); }
-
-double inverse_of(Family family, double value) {
-  switch (family) {
-    case Family::logistic: return 1 / (1 + java_min(1e19, java_exp(-value)));
-    case Family::exponential: return java_min(1e19, java_exp(value));
-    case Family::identity: break;
-  }
-  return value;
-}
-
-class DeepLearning final : public Scorer {
- public:
-  std::size_t width() const override {
-    if (task == Task::reconstruction) return layers.back().outputs;
-    return task == Task::classes ? classes + 1 : 1;
-  }
-  std::size_t nbytes() const override {
-    std::size_t bytes = offsets.capacity() * sizeof(std::int64_t);
-    bytes += (mul.capacity() + sub.capacity()) * sizeof(double);
-    for (const NeuralLayer& layer : layers) bytes += layer.nbytes();
-    return bytes;
-  }
-  OffsetUse offset_use() const override { return OffsetUse::none; }
-  std::vector<std::string> value_names() const override { return names; }
-  std::vector<std::string> deviations() const override { return noted; }
-
-  // Two rows as wide as the widest layer, used in turns.
-  void prepare(Scratch& scratch) const override { scratch.doubles.resize(2 * widest()); }
-
-  void score(const double* row, double, double* preds, Scratch& scratch) const override {
-    double* in = scratch.doubles.data();
-    double* out = in + scratch.doubles.size() / 2;
-    encode(row, in);
-    for (const NeuralLayer& layer : layers) {
-      layer.apply(in, out);
-      std::swap(in, out);
-    }
-    switch (task) {
-      case Task::classes: answer_classes(row, in, preds); break;
-      case Task::number: preds[0] = answer_number(in[0]); break;
-      case Task::reconstruction: answer_row(in, preds); break;
-    }
-  }
-
-  Task task = Task::number;
-  Family family = Family::identity;
-  std::size_t classes = 1;
-  std::size_t numbers = 0;
-  bool all_levels = true;
-  std::vector<std::int64_t> offsets;  // one-hot cells of the categorical columns
-  std::vector<double> mul, sub;       // of the numbers; empty where they stay as they are
-  bool scales_response = false;
-  double response_mul = 1;
-  double response_sub = 0;
-  std::vector<NeuralLayer> layers;
-  double threshold = 0.5;
-  std::vector<double> priors;
-  std::vector<double> trained;  // class shares of balanced training, or none
-  std::vector<std::string> names;
-  std::vector<std::string> noted;
-
- private:
-  std::size_t categories() const { return offsets.size() - 1; }
-  std::size_t widest() const {
-    std::size_t most = layers.front().inputs;
-    for (const NeuralLayer& layer : layers) most = std::max(most, layer.pieces * layer.outputs);
-    return most;
-  }
-
-  // One-hot cells, the last of each column for missing and unknown levels; then the numbers, missing ones 0.
-  void encode(const double* row, double* cells) const {
-    std::fill_n(cells, offsets.back(), 0.0);
-    for (std::size_t i = 0; i < categories(); ++i) {
-      std::int64_t cell = offsets[i + 1] - 1;
-      if (!std::isnan(row[i])) {
-        std::int32_t level = to_int(row[i]);
-        if (!all_levels && level == 0) continue;  // the base
-        cell = std::min(cell, java_int(std::int64_t{level} - (all_levels ? 0 : 1) + offsets[i]));
-      }
-      if (cell >= 0) cells[cell] = 1;
-    }
-    double* values = cells + offsets.back();
-    for (std::size_t i = 0; i < numbers; ++i) {
-      double value = row[categories() + i];
-      if (!mul.empty()) value = (value - sub[i]) * mul[i];
-      values[i] = std::isnan(value) ? 0 : value;
-    }
-  }
-
-  void answer_classes(const double* row, const double* out, double* preds) const {
-    for (std::size_t c = 0; c < classes; ++c) {
-      preds[c + 1] = out[c];
-      if (std::isnan(out[c])) throw RowError("the probability of class " + std::to_string(c) + " is NaN");
-    }
-    if (!trained.empty()) correct_balance({preds, width()}, priors, trained);
-    preds[0] = choose_label({preds, width()}, {row, categories() + numbers}, priors, threshold);
-  }
-
-  double answer_number(double out) const {
-    double value = inverse_of(family, scales_response ? out / response_mul + response_sub : out);
-    if (std::isnan(value)) throw RowError("the prediction is NaN");
-    return value;
-  }
-
-  void answer_row(const double* out, double* preds) const {
-    std::copy_n(out, width(), preds);
-    double* values = preds + (width() - numbers);
-    for (std::size_t i = 0; i < mul.size(); ++i) values[i] = values[i] / mul[i] + sub[i];
-  }
-};
 
 class NetworkReader {
  public:
@@ -154,7 +32,7 @@ class NetworkReader {
     read_input();
     read_response();
     read_layers();
-    if (model_->task == Task::reconstruction) name_reconstruction();
+    if (model_->task == NetworkTask::reconstruction) name_reconstruction();
     if (const std::string* offset = values_.find("offset_column"))
       model_->noted.push_back("the offset " + *offset + " is not used: h2o-genmodel ignores it");
     return std::move(model_);
@@ -176,12 +54,12 @@ class NetworkReader {
     model_->threshold = info_.default_threshold;
     model_->priors = info_.prior_distribution;
     if (info_.category == "AutoEncoder")
-      model_->task = Task::reconstruction;
+      model_->task = NetworkTask::reconstruction;
     else if (info_.is_classifier())
-      model_->task = Task::classes;
+      model_->task = NetworkTask::classes;
     else if (info_.category != "Regression")
       throw FormatError("model.ini: a network of category " + info_.category);
-    if (info_.balance_classes && model_->task == Task::classes) {
+    if (info_.balance_classes && model_->task == NetworkTask::classes) {
       if (info_.prior_distribution.empty() || info_.model_distribution.empty())
         throw FormatError("model.ini: balance_classes without class distributions");
       model_->trained = info_.model_distribution;
@@ -228,9 +106,9 @@ class NetworkReader {
 
   void check_ends(const std::vector<std::int64_t>& units) const {
     std::int64_t inputs = model_->offsets.back() + static_cast<std::int64_t>(model_->numbers);
-    std::int64_t outputs = model_->task == Task::reconstruction ? inputs
-                           : model_->task == Task::classes      ? static_cast<std::int64_t>(info_.n_classes)
-                                                                : 1;
+    std::int64_t outputs = model_->task == NetworkTask::reconstruction ? inputs
+                           : model_->task == NetworkTask::classes ? static_cast<std::int64_t>(info_.n_classes)
+                                                                  : 1;
     if (units.front() != inputs || units.back() != outputs) {
       throw FormatError("model.ini: neural_network_sizes goes from " + std::to_string(units.front()) +
                         " to " + std::to_string(units.back()) + ", the columns from " +
@@ -245,11 +123,11 @@ class NetworkReader {
     layer.inputs = static_cast<std::size_t>(units[at]);
     layer.outputs = static_cast<std::size_t>(units[at + 1]);
     layer.activation = parse_activation(name);
-    if (last && model_->task == Task::classes) layer.activation = Activation::softmax;
-    if (last && model_->task == Task::number) layer.activation = Activation::linear;
+    if (last && model_->task == NetworkTask::classes) layer.activation = Activation::softmax;
+    if (last && model_->task == NetworkTask::number) layer.activation = Activation::linear;
     if (!(dropped >= 0 && dropped < 1))
       throw FormatError("model.ini: hidden_dropout_ratios holds " + std::to_string(dropped));
-    bool drops = name.ends_with("WithDropout") && !(last && model_->task != Task::reconstruction);
+    bool drops = name.ends_with("WithDropout") && !(last && model_->task != NetworkTask::reconstruction);
     if (drops) layer.kept = 1 - dropped;
 
     std::string number = std::to_string(at);

@@ -11,14 +11,12 @@
 
 #include "errors.hpp"
 #include "gam_spline.hpp"
-#include "glm_link.hpp"
+#include "glm_answer.hpp"
 #include "java_math.hpp"
 #include "java_numbers.hpp"
 #include "scorer.hpp"
 
 namespace mojo {
-
-enum class GamKind { binary, plain, multinomial, ordinal };
 
 struct GamTerm {
   std::unique_ptr<GamSpline> spline;
@@ -28,7 +26,7 @@ struct GamTerm {
 
 class Gam final : public Scorer {
  public:
-  std::size_t width() const override { return kind == GamKind::plain ? 1 : classes + 1; }
+  std::size_t width() const override { return answer.width(); }
   std::size_t nbytes() const override {
     std::size_t bytes = (beta.capacity() + modes.capacity() + means.capacity()) * sizeof(double);
     for (const GamTerm& term : terms) bytes += term.spline->nbytes();
@@ -57,28 +55,11 @@ class Gam final : public Scorer {
       for (const GamTerm& term : terms) expand(term, given, row);
     }
     if (imputes) fill_gaps(row);
-    switch (kind) {
-      case GamKind::plain: preds[0] = mean_of(link, eta_of(0, row), tweedie_power); break;
-      case GamKind::binary: {
-        double mean = mean_of(link, eta_of(0, row), tweedie_power);
-        preds[0] = mean >= threshold ? 1 : 0;
-        preds[1] = 1 - mean;
-        preds[2] = mean;
-        break;
-      }
-      case GamKind::multinomial:
-        for (std::size_t c = 0; c < classes; ++c) preds[c + 1] = eta_of(c, row);
-        share_classes({preds, classes + 1});
-        break;
-      case GamKind::ordinal: score_ordinal(row, preds);
-    }
+    if (answer.kind == GlmKind::ordinal) return score_ordinal(row, preds);
+    answer.write([&](std::size_t c) { return eta_of(c, row); }, preds);
   }
 
-  GamKind kind = GamKind::plain;
-  GlmLink link = GlmLink::identity;
-  double tweedie_power = 0;
-  double threshold = 0.5;
-  std::size_t classes = 1;
+  GlmAnswer answer;
   std::size_t features = 0;  // of model.ini: categories, numbers, cells of the terms
   std::size_t first_cell = 0;
   std::size_t categories = 0;
@@ -128,6 +109,7 @@ class Gam final : public Scorer {
   }
 
   void score_ordinal(const double* row, double* preds) const {
+    std::size_t classes = answer.classes;
     double before = 0;
     preds[0] = static_cast<double>(classes - 1);
     for (std::size_t c = classes - 1; c-- > 0;) {

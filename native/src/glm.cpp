@@ -4,7 +4,7 @@
 #include <cmath>
 #include <cstdint>
 
-#include "glm_link.hpp"
+#include "glm_answer.hpp"
 #include "java_math.hpp"
 #include "java_numbers.hpp"
 #include "level_blocks.hpp"
@@ -12,49 +12,23 @@
 namespace mojo {
 namespace {
 
-enum class Kind { binary, plain, multinomial, ordinal };
-
-Kind parse_kind(const std::string& family) {
-  for (const char* name : {"binomial", "fractionalbinomial", "quasibinomial"}) {
-    if (family == name) return Kind::binary;
-  }
-  for (const char* name : {"gaussian", "poisson", "gamma", "tweedie", "negativebinomial"}) {
-    if (family == name) return Kind::plain;
-  }
-  if (family == "multinomial") return Kind::multinomial;
-  if (family == "ordinal") return Kind::ordinal;
-  throw UnsupportedError("GLM family " + family + " is not supported");
-}
-
 class Glm final : public Scorer, public ReasonCodes {
  public:
-  std::size_t width() const override { return kind == Kind::plain ? 1 : classes + 1; }
+  std::size_t width() const override { return answer.width(); }
   std::size_t nbytes() const override {
     return (beta.capacity() + modes.capacity() + means.capacity()) * sizeof(double);
   }
   OffsetUse offset_use() const override {
-    return kind == Kind::multinomial ? OffsetUse::none : OffsetUse::added;
+    return answer.kind == GlmKind::multinomial ? OffsetUse::none : OffsetUse::added;
   }
   void prepare(Scratch& scratch) const override { scratch.doubles.resize(categories + numbers); }
 
   void score(const double* row, double offset, double* preds, Scratch& scratch) const override {
     double* filled = scratch.doubles.data();
     impute(row, filled);
-    switch (kind) {
-      case Kind::plain: preds[0] = mean_of(link, eta_of(0, filled) + offset, tweedie_power); break;
-      case Kind::binary: {
-        double mean = mean_of(link, eta_of(0, filled) + offset, tweedie_power);
-        preds[0] = mean >= threshold ? 1 : 0;
-        preds[1] = 1 - mean;
-        preds[2] = mean;
-        break;
-      }
-      case Kind::multinomial:
-        for (std::size_t c = 0; c < classes; ++c) preds[c + 1] = eta_of(c, filled);
-        share_classes({preds, classes + 1});
-        break;
-      case Kind::ordinal: score_ordinal(filled, offset, preds);
-    }
+    if (answer.kind == GlmKind::ordinal) return score_ordinal(filled, offset, preds);
+    double shift = answer.kind == GlmKind::multinomial ? 0 : offset;
+    answer.write([&](std::size_t c) { return eta_of(c, filled) + shift; }, preds);
   }
 
   void explain(const double* row, double* reasons) const override {
@@ -71,11 +45,7 @@ class Glm final : public Scorer, public ReasonCodes {
   }
   bool shifts_levels() const override { return !all_levels && categories > 0; }
 
-  Kind kind = Kind::plain;
-  GlmLink link = GlmLink::identity;
-  double tweedie_power = 0;
-  double threshold = 0.5;
-  std::size_t classes = 1;
+  GlmAnswer answer;
   std::size_t categories = 0;
   std::size_t numbers = 0;
   bool all_levels = true;
@@ -117,6 +87,7 @@ class Glm final : public Scorer, public ReasonCodes {
   }
 
   void score_ordinal(const double* row, double offset, double* preds) const {
+    std::size_t classes = answer.classes;
     double before = 0;
     for (std::size_t c = 0; c + 1 < classes; ++c) {
       double reached = 1 / (1 + java_exp(-(eta_of(c, row) + offset)));
@@ -140,11 +111,7 @@ void read_shape(const InfoValues& values, std::size_t features, Glm& model) {
   if (model.categories + model.numbers != features)
     throw FormatError("model.ini: cats and nums do not add up to n_features");
   model.all_levels = values.flag("use_all_factor_levels", false);
-  model.offsets = values.integers("cat_offsets");
-  if (model.offsets.empty()) model.offsets = {0};
-  if (model.offsets.size() != model.categories + 1)
-    throw FormatError("model.ini: cat_offsets does not have cats + 1 entries");
-  check_level_blocks("cat_offsets", model.offsets);
+  model.offsets = read_level_blocks(values, model.categories);
   model.imputes = values.flag("mean_imputation", false);
   if (model.imputes) {
     model.means = values.numbers("num_means", model.numbers);
@@ -161,20 +128,13 @@ std::unique_ptr<Scorer> read_glm(const ModelSource& source) {
   const InfoValues& values = info.values;
   auto model = std::make_unique<Glm>();
   read_shape(values, info.n_features, *model);
-  model->kind = parse_kind(values.text("family"));
-  model->threshold = info.default_threshold;
-  model->classes = info.n_classes;
-  bool blocks = model->kind == Kind::multinomial || model->kind == Kind::ordinal;
+  model->answer = GlmAnswer::read(info, "GLM", "binomial");
+  bool blocks = model->answer.has_class_blocks();
   if (!blocks) {
-    model->link = parse_glm_link(values.text("link"));
-    if (model->link == GlmLink::tweedie) model->tweedie_power = values.number("tweedie_link_power");
+    model->answer.link = parse_glm_link(values.text("link"));
+    if (model->answer.link == GlmLink::tweedie)
+      model->answer.tweedie_power = values.number("tweedie_link_power");
   }
-  std::size_t wanted = model->kind == Kind::plain    ? 1
-                       : model->kind == Kind::binary ? 2
-                                                     : std::max<std::size_t>(info.n_classes, 2);
-  if (info.n_classes != wanted)
-    throw FormatError("model.ini: GLM family " + values.text("family") + " with " +
-                      std::to_string(info.n_classes) + " classes");
   model->per_class = model->offsets.back() + model->numbers + 1;
   model->beta = values.numbers("beta", model->per_class * (blocks ? info.n_classes : 1));
   return model;
