@@ -12,7 +12,7 @@ from pathlib import Path
 
 FUZZ = Path(__file__).parent
 ZOO = FUZZ.parent / "tests" / "zoo"
-TARGETS = ["archive", "booster", "model", "model_info", "tree"]
+TARGETS = ["archive", "booster", "explanation", "model", "model_info", "tree"]
 BOOSTERS = ["gbtree", "dart", "gblinear"]
 LARGEST = 40_000  # bytes: libFuzzer is slow on large seeds, and they teach it nothing
 
@@ -56,8 +56,11 @@ def make_corpus(output: Path) -> None:
             kind = next(at for at, name in enumerate(BOOSTERS) if f"booster = {name}\n" in ini)
             (output / "booster" / mojo.stem).write_bytes(bytes([kind]) + entries["boosterBytes"])
         for name, content in entries.items():
-            if name.startswith("trees/t00_000") and not name.endswith("_aux.bin"):
+            if name == "trees/t00_000.bin":
                 (output / "tree" / mojo.stem).write_bytes(b"\4" + content)
+                if aux := entries.get(name.replace(".bin", "_aux.bin")):
+                    both = struct.pack("<BH", 2, len(content)) + content + aux
+                    (output / "explanation" / mojo.stem).write_bytes(both)
 
 
 if __name__ == "__main__":

@@ -45,6 +45,47 @@ void put_header(std::vector<std::uint8_t>& out, const Entry& entry) {
   put(out, 0, 2);
 }
 
+// Calls `try_row` with rows of the same value everywhere; what a row is refused for is no finding.
+template <class TryRow>
+void try_rows(std::size_t width, TryRow try_row) {
+  constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+  constexpr double kValues[] = {0, kNaN, 1e308, -1e308, 3, 1000, -1, 0.5};
+  for (double value : kValues) {
+    try {
+      try_row(std::vector<double>(width, value));
+    } catch (const RowError&) {
+    }
+  }
+}
+
+void score_rows(const Model& model) {
+  std::vector<double> out(model.n_outputs());
+  std::int32_t label = 0;
+  double offset = 0.25;
+  try_rows(model.n_features(), [&](const std::vector<double>& row) {
+    model.score(row, out, &label, model.offset_column() ? &offset : nullptr);
+  });
+}
+
+// One kind of explanation, which may be refused for all rows.
+template <class Value>
+void explain_rows(const Model& model, const Explainer& explainer,
+                  std::vector<std::string> (Explainer::*names)() const,
+                  void (Explainer::*question)(const double*, Value*) const) {
+  try {
+    std::vector<Value> out((explainer.*names)().size());
+    try_rows(model.info().n_features,
+             [&](const std::vector<double>& row) { (explainer.*question)(row.data(), out.data()); });
+  } catch (const UnsupportedError&) {
+  }
+}
+
+void explain_rows(const Model& model, const Explainer& explainer) {
+  explain_rows<float>(model, explainer, &Explainer::contribution_names, &Explainer::contribute);
+  explain_rows<LeafPlace>(model, explainer, &Explainer::tree_names, &Explainer::find_leaves);
+  explain_rows<double>(model, explainer, &Explainer::stage_names, &Explainer::predict_stages);
+}
+
 }  // namespace
 
 std::vector<std::uint8_t> store(const std::vector<Entry>& entries) {
@@ -77,23 +118,50 @@ std::vector<std::uint8_t> store(const std::vector<Entry>& entries) {
   return out;
 }
 
+std::string make_ini(const std::string& algorithm, const std::string& version, const std::string& settings) {
+  return "[info]\nalgorithm = " + algorithm + "\nmojo_version = " + version + R"(
+h2o_version = 3.46.0.11
+endianness = LITTLE_ENDIAN
+category = Regression
+uuid = 1
+supervised = true
+n_features = 3
+n_classes = 1
+n_columns = 4
+n_domains = 1
+balance_classes = false
+default_threshold = 0.5
+escape_domain_values = true
+)" + settings +
+         R"([columns]
+c
+a
+b
+y
+[domains]
+0: 2 d000.txt
+)";
+}
+
+std::string make_tree_ini(const std::string& version) {
+  return make_ini("Gradient Boosting Machine", version, R"(prior_class_distrib = [1.0]
+model_class_distrib = [1.0]
+n_trees = 1
+n_trees_per_class = 1
+distribution = gaussian
+link_function = identity
+init_f = 0.5
+)");
+}
+
 void try_model(std::span<const std::uint8_t> bytes) {
-  constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-  constexpr double kValues[] = {0, kNaN, 1e308, -1e308, 3, 1000, -1, 0.5};
   try {
     ZipArchive archive(bytes, fuzz_limits());
     std::unique_ptr<Model> model = read_model(archive, "", fuzz_limits());
-    std::vector<double> row(model->n_features());
-    std::vector<double> out(model->n_outputs());
-    std::int32_t label = 0;
-    double offset = 0.25;
-    for (double value : kValues) {
-      row.assign(row.size(), value);
-      try {
-        model->score(row, out, &label, model->offset_column() ? &offset : nullptr);
-      } catch (const RowError&) {
-      }
-    }
+    score_rows(*model);
+    std::unique_ptr<Explainer> explainer =
+        model->scorer().explainer({archive, "", model->info(), fuzz_limits()});
+    if (explainer) explain_rows(*model, *explainer);
   } catch (const Error&) {
   }
 }

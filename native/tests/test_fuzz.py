@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 FUZZ = Path(__file__).parent.parent / "fuzz"
-TARGETS = {"archive", "booster", "model", "model_info", "tree"}
+TARGETS = {"archive", "booster", "explanation", "model", "model_info", "tree"}
 
 
 def run(*arguments: str) -> str:
