@@ -90,7 +90,8 @@ class ServingSettings(_Group):
     host: str = Field(default="127.0.0.1", description="address the ports are opened on")
     max_inflight: int = Field(default=256, gt=0, description="predictions in flight; more are turned away")
     timeout_seconds: float = Field(default=30.0, gt=0, description="longest time a prediction may take")
-    body_seconds: float = Field(default=10.0, gt=0, description="longest time a request may take to arrive")
+    head_seconds: float = Field(default=10.0, gt=0, description="longest time a request's head may take")
+    body_seconds: float = Field(default=10.0, gt=0, description="longest time a request's body may take")
     max_connections: int = Field(default=2048, gt=0, description="connections per worker")
     rate_per_key: float | None = Field(
         default=None, gt=0, description="requests a second with one API key; default: any number"

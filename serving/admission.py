@@ -1,27 +1,47 @@
 """Who is let in: no more requests at once than can be answered in time, and none whose time is over."""
 
+import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 from serving.errors import ApiError, bad_request, unavailable
 from serving.metrics import INFLIGHT, SHED
+
+T = TypeVar("T")
 
 TIMEOUT_HEADER = "X-Timeout-Ms"
 
 
 @dataclass(frozen=True)
 class Ticket:
-    """The right to be answered, until `deadline` (of `time.monotonic`)."""
+    """The right to be answered, until `deadline` (of `time.monotonic`); `asked` if the caller has set it."""
 
     deadline: float
+    asked: bool = False
 
     def require_time(self, before: str) -> None:
         """ApiError 504 if the deadline has passed: whoever asked does not wait any more."""
         if time.monotonic() > self.deadline:
-            SHED.labels("deadline").inc()
-            raise ApiError(504, f"the deadline passed before {before}: allow more time in {TIMEOUT_HEADER}")
+            raise _too_late(before)
+
+    async def within(self, work: Awaitable[T]) -> T:
+        """What `work` gives; where the caller has set the deadline, `work` is given up when that passes.
+
+        Raises:
+            ApiError: 504, and what has not begun in a thread by then never will.
+        """
+        if not self.asked:  # without one, the limits of the stores and `require_time` are enough
+            return await work
+        try:
+            async with asyncio.timeout(self.deadline - time.monotonic()) as limit:
+                return await work
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            raise _too_late("the answer was there") from error
 
 
 class Admission:
@@ -51,10 +71,15 @@ class Admission:
         self._inside += 1
         INFLIGHT.inc()
         try:
-            yield Ticket(time.monotonic() + seconds)
+            yield Ticket(time.monotonic() + seconds, asked=timeout_ms is not None)
         finally:
             self._inside -= 1
             INFLIGHT.dec()
+
+
+def _too_late(before: str) -> ApiError:
+    SHED.labels("deadline").inc()
+    return ApiError(504, f"the deadline passed before {before}: allow more time in {TIMEOUT_HEADER}")
 
 
 def _seconds(text: str) -> float:

@@ -5,7 +5,17 @@ from datetime import UTC, datetime
 
 from starlette.requests import ClientDisconnect, Request
 
-from serving.errors import ApiError, bad_request, too_large
+from serving.errors import ApiError, bad_request, too_large, unavailable
+from serving.metrics import SHED
+
+SMALL_BODY = 65_536  # what uvicorn holds of a body in any case
+LARGEST_AT_ONCE = 64  # bodies of the largest size that may be arriving at the same time
+
+
+class _Arriving:
+    """Bytes of the larger bodies that are arriving: slow senders of many of them must not fill the memory."""
+
+    held = 0
 
 
 async def read_body(request: Request, limit: int, seconds: float) -> bytes:
@@ -13,7 +23,7 @@ async def read_body(request: Request, limit: int, seconds: float) -> bytes:
 
     Raises:
         ApiError: 413 as soon as it exceeds `limit` bytes, 408 if it takes longer than `seconds` to come, 415
-            for an encoding or a media type that is not supported.
+            for an encoding or a media type that is not supported, 503 while too many large ones arrive.
     """
     headers = request.headers
     if headers.get("content-encoding", "identity") != "identity":
@@ -26,7 +36,7 @@ async def read_body(request: Request, limit: int, seconds: float) -> bytes:
     announced = headers.get("content-length", "")
     if announced.isdigit() and int(announced) > limit:
         raise too_large(f"the body has {announced} bytes; at most {limit} are allowed: send several requests")
-    chunks, size = [], 0
+    chunks, size, held = [], 0, 0
     try:
         async with asyncio.timeout(seconds):
             async for chunk in request.stream():
@@ -36,12 +46,20 @@ async def read_body(request: Request, limit: int, seconds: float) -> bytes:
                         f"the body has more than {limit} bytes, which is the most that is allowed"
                     )
                 chunks.append(chunk)
+                if size > SMALL_BODY:
+                    held += len(chunk)
+                    _Arriving.held += len(chunk)
+                    if _Arriving.held > LARGEST_AT_ONCE * limit:
+                        SHED.labels("inflight").inc()
+                        raise unavailable("too many large bodies are arriving: send less at once, or later")
     except ClientDisconnect as error:
         raise bad_request("the connection closed before the body was complete") from error
     except TimeoutError as error:
         raise ApiError(
             408, f"the body was not complete after {seconds:g} s: send it at once", {"Connection": "close"}
         ) from error
+    finally:
+        _Arriving.held -= held
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 

@@ -60,6 +60,7 @@ def _check_row(served: ServedModel, index: int, row: Any) -> dict[str, Any]:  # 
         if kind is None:
             if name not in served.ignored:
                 raise unknown_column(served, f"rows[{index}]", name)
+            _require_label(f"rows[{index}].{name}", value)
             altered[name] = None
         elif value is None:
             continue
@@ -81,6 +82,14 @@ def _check_row(served: ServedModel, index: int, row: Any) -> dict[str, Any]:  # 
         merged = {**row, **altered}
         return {name: value for name, value in merged.items() if name in features}
     return row
+
+
+def _require_label(where: str, value: object) -> None:
+    """400 for what is no value that a row could be told by."""
+    if isinstance(value, list | dict):
+        raise bad_request(f"{where} is {show(value)}; text, a number or null is allowed")
+    if isinstance(value, str) and len(value) > MAX_TEXT:
+        raise too_long(where, value)
 
 
 def unknown_column(served: ServedModel, where: str, name: object) -> ApiError:

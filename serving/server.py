@@ -16,6 +16,7 @@ from serving.errors import PortTakenError
 from serving.http_protocol import PatientProtocol
 
 KEEP_ALIVE_SECONDS = 65  # longer than a proxy keeps its idle connections, else it meets closed ones
+UNREAD_SECONDS = 30  # an answer that nobody takes for so long is given up
 
 _log = logging.getLogger("mojoline.serving")
 
@@ -85,6 +86,8 @@ def bind_port(host: str, port: int, key: str, *, shared: bool = False) -> socket
     """
     bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; every accepted connection inherits it
+        bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(1000 * UNREAD_SECONDS))
     if shared:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     try:
@@ -98,11 +101,10 @@ def bind_port(host: str, port: int, key: str, *, shared: bool = False) -> socket
 
 def _server(app: FastAPI, settings: Settings, *, lifespan: str) -> _Server:
     limits = settings.serving
-    protocol = type("Protocol", (PatientProtocol,), {"most_connections": limits.max_connections})
     return _Server(
         uvicorn.Config(
             app,
-            http=protocol,
+            http=PatientProtocol.bounded(limits),
             ws="none",
             lifespan="on" if lifespan == "on" else "off",
             access_log=False,
