@@ -8,6 +8,7 @@ lock is no work), and may run on the loop once its p99 is known to be below `INL
 import asyncio
 import math
 import os
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -35,6 +36,7 @@ class Offload:
         self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="inference")
         self._kinds: OrderedDict[tuple[str, str, int], _Kind] = OrderedDict()
         self._waiting = 0
+        self._loop_thread = 0
         POOL_THREADS.set(self.threads)
 
     async def run(self, stage: str, work: Callable[[], T], *, size: int = 1, model: str = "") -> T:
@@ -46,8 +48,9 @@ class Offload:
             size: bytes or rows: what takes twice as much is timed apart.
             model: work of the same stage for another model is timed apart.
         """
+        self._loop_thread = threading.get_ident()
         kind = self._kind(stage, model, size.bit_length())
-        if self.mode == "never" or (self.mode == "auto" and kind.short):
+        if self._runs_on_loop(kind):
             kind.on_loop.inc()
             return kind.timed(work)
         kind.in_pool.inc()
@@ -57,9 +60,27 @@ class Offload:
         finally:
             self._count(-1)
 
+    def run_here(self, stage: str, work: Callable[[], T], *, size: int = 1, model: str = "") -> T | None:
+        """`work()` as a part of other work that `run` runs: at once if it may be done on this thread.
+
+        Returns:
+            What `work` returns; None where this is the loop's thread and the work is not short.
+        """
+        kind = self._kind(stage, model, size.bit_length())
+        if threading.get_ident() != self._loop_thread:
+            kind.in_pool.inc()
+        elif self._runs_on_loop(kind):
+            kind.on_loop.inc()
+        else:
+            return None
+        return kind.timed(work)
+
     def close(self) -> None:
         """Let running work end; what has not begun is dropped."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _runs_on_loop(self, kind: "_Kind") -> bool:
+        return self.mode == "never" or (self.mode == "auto" and kind.short)
 
     def _count(self, change: int) -> None:
         self._waiting += change

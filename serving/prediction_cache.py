@@ -10,8 +10,10 @@ what `auto` compares with the time of a lookup.
 
 import asyncio
 import hashlib
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -80,24 +82,36 @@ class PredictionCache:
             RowRefusedError: a value is neither missing nor a number or level its column can hold.
             RuntimeModelError: the scorer failed.
         """
-        run, model = self._offload.run, served.name
-        if not self._is_consulted(served, rows):
-            CACHE_REQUESTS.labels(model, "bypass").inc(rows)
-            with self._timed_scoring(model, rows):
-                scores = await run("score", lambda: served.scoring.score(data), size=rows, model=model)
-            return scores, "bypass"
-        matrix = await run("prepare", lambda: served.scoring.matrix(data), size=rows, model=model)
+        if self.bypasses(served, rows):
+            work = partial(self.score_directly, served, data, rows)
+            return await self._offload.run("score", work, size=rows, model=served.name), "bypass"
+        return await self.look_aside(served, data, rows, options)
+
+    def bypasses(self, served: ServedModel, rows: int) -> bool:
+        """Whether a request of so many rows is better not looked up; ask once for each, it is counted."""
+        if self._pool is None or self.mode == "off" or not served.scoring.has_matrix:
+            return True
+        if self._pool.breaker.is_open:
+            return True
+        return self.mode == "auto" and not self._costs.prefer_lookup(served.name, rows)
+
+    def score_directly(self, served: ServedModel, data: Rows | Columns, rows: int) -> Scores:
+        """The scores of `data`, Redis not asked. May be called by any thread; raises as `score`."""
+        CACHE_REQUESTS.labels(served.name, "bypass").inc(rows)
+        with self._timed_scoring(served.name, rows):
+            return served.scoring.score(data)
+
+    async def look_aside(
+        self, served: ServedModel, data: Rows | Columns, rows: int, options: str = ""
+    ) -> tuple[Scores, CacheState]:
+        """As `score`, Redis being asked."""
+        matrix = await self._offload.run(
+            "prepare", lambda: served.scoring.matrix(data), size=rows, model=served.name
+        )
         keys = prediction_keys(served, matrix, options)
         first = {key: row for row, key in reversed(list(enumerate(keys)))}
         known, state = await self._fly(served, matrix, first)
         return np.stack([known[key] for key in keys]), state
-
-    def _is_consulted(self, served: ServedModel, rows: int) -> bool:
-        if self._pool is None or self.mode == "off" or not served.scoring.has_matrix:
-            return False
-        if self._pool.breaker.is_open:
-            return False
-        return self.mode == "always" or self._costs.prefer_lookup(served.name, rows)
 
     async def _fly(
         self, served: ServedModel, matrix: NDArray[np.float64], first: Mapping[str, int]
@@ -173,10 +187,9 @@ class PredictionCache:
 
     @contextmanager
     def _timed_scoring(self, model: str, rows: int) -> Iterator[None]:
-        clock = asyncio.get_running_loop().time
-        started = clock()
+        started = time.perf_counter()
         yield
-        self._costs.note_scoring(model, rows, clock() - started)
+        self._costs.note_scoring(model, rows, time.perf_counter() - started)
         INFERENCES.labels(model).inc(rows)
 
 

@@ -1,4 +1,8 @@
-"""From the bytes of a request to its answer: read, score, write; each step leaves the loop if it is long."""
+"""From the bytes of a request to its answer: read, score, write; what is long of it leaves the loop.
+
+A request that needs nothing but the processor is one piece of work, so that it changes threads at most once.
+One that waits for stored features or for the cache goes on in steps.
+"""
 
 import time
 from collections.abc import Callable, Sequence
@@ -12,17 +16,7 @@ from serving.admission import Ticket
 from serving.context import ServingContext
 from serving.errors import ApiError, bad_request
 from serving.inference import Answer, Question, Scores
-from serving.metrics import (
-    EXECUTIONS,
-    INFER_FAILURE,
-    INFER_SUCCESS,
-    INFERRED_ROWS,
-    LAST_INFERENCE,
-    ROWS,
-    STAGE_SECONDS,
-)
-
-UNKNOWN = "unknown"  # what a failed request is counted under when it names no model that is served
+from serving.version_measures import measures_of
 
 
 class Predictor:
@@ -40,23 +34,60 @@ class Predictor:
             ApiError: the request cannot be answered, or not in the time it has.
         """
         started = time.perf_counter()
-        question = None
-        try:
-            question = await self._context.compute(read, size)
+        question: Question | None = None
+
+        def begin() -> Answer | None:
+            """Read, and go on to the answer where nothing has to be waited for and the work belongs here."""
+            nonlocal question
+            question = read()
             question.seconds["parse"] = time.perf_counter() - started
-            if question.lookup is not None:
-                await self._fetch(question, question.lookup, event_time)
-            ticket.require_time("scoring")
-            result = await self._score(question)
-            ticket.require_time("writing the answer")
-            answer = await self._write(question, result)
-        except BaseException:
+            if question.lookup is not None or not self._bypasses_cache(question):
+                return None
+            return self._finish_here(question, ticket)
+
+        try:
+            answer = await self._context.offload.run("request", begin, size=size)
+            if answer is None:
+                assert question is not None  # noqa: S101 - `begin` has set it
+                answer = await self._go_on(question, ticket, event_time)
+        except BaseException as error:
             served = question.route.served if question else None
-            labels = (served.name, served.version) if served else (UNKNOWN, UNKNOWN)
-            INFER_FAILURE.labels(*labels).inc()
+            (measures_of(served.name, served.version) if served else measures_of()).failures.inc()
+            if isinstance(error, RowRefusedError):
+                raise bad_request(str(error)) from error
+            if isinstance(error, ContributionsError):
+                raise ApiError(501, str(error)) from error
             raise
         self._note(answer, event_time)
         return answer
+
+    def _finish_here(self, question: Question, ticket: Ticket) -> Answer | None:
+        served, rows = question.route.served, len(question.features)
+        return self._context.offload.run_here(
+            _stage(question), lambda: self._finish(question, ticket), size=rows, model=served.name
+        )
+
+    async def _go_on(self, question: Question, ticket: Ticket, event_time: datetime | None) -> Answer:
+        """Fetch what is stored, ask the cache if it is worth it, and have the rest done where it belongs."""
+        context, served = self._context, question.route.served
+        if question.lookup is not None:
+            await self._fetch(question, question.lookup, event_time)
+            self._bypasses_cache(question)
+        rows = len(question.features)
+        if question.cache == "bypass":
+            stage = _stage(question)
+            return await context.offload.run(
+                stage, lambda: self._finish(question, ticket), size=rows, model=served.name
+            )
+        ticket.require_time("scoring")
+        started = time.perf_counter()
+        with question.route.noted():
+            scores, question.cache = await context.cache.look_aside(served, question.data, rows)
+        question.seconds["score"] = time.perf_counter() - started
+        stage = "explain" if question.contributions else "write"
+        return await context.offload.run(
+            stage, lambda: self._write(question, scores, ticket), size=rows, model=served.name
+        )
 
     async def _fetch(self, question: Question, keys: Sequence[object], event_time: datetime | None) -> None:
         started = time.perf_counter()
@@ -65,49 +96,47 @@ class Predictor:
         question.age, question.stale = found.age, found.stale
         question.seconds["feat"] = time.perf_counter() - started
 
-    async def _score(self, question: Question) -> Scores:
-        served, rows = question.route.served, len(question.features)
+    def _bypasses_cache(self, question: Question) -> bool:
+        """Decide whether the cache is asked; once for each request, since asking is measured."""
+        bypasses = self._context.cache.bypasses(question.route.served, len(question.features))
+        question.cache = "bypass" if bypasses else "miss"
+        return bypasses
+
+    def _finish(self, question: Question, ticket: Ticket) -> Answer:
+        """Score and write."""
+        ticket.require_time("scoring")
         started = time.perf_counter()
         with question.route.noted():
-            try:
-                scores, question.cache = await self._context.cache.score(served, question.data, rows)
-                shares = await self._contributions(question, rows) if question.contributions else None
-            except RowRefusedError as error:
-                raise bad_request(str(error)) from error
-            except ContributionsError as error:
-                raise ApiError(501, str(error)) from error
+            scores = self._context.cache.score_directly(
+                question.route.served, question.data, len(question.features)
+            )
         question.seconds["score"] = time.perf_counter() - started
-        return Scores(scores.tolist(), served.scoring.label(scores), shares)
+        return self._write(question, scores, ticket)
 
-    async def _contributions(self, question: Question, rows: int) -> NDArray[np.float32]:
-        scoring = question.route.served.scoring
-        return await self._context.offload.run(
-            "contributions",
-            lambda: scoring.contributions(question.data),
-            size=rows,
-            model=question.route.served.name,
-        )
-
-    async def _write(self, question: Question, result: Scores) -> Answer:
+    def _write(self, question: Question, scores: NDArray[np.float64], ticket: Ticket) -> Answer:
+        """The answer; with what each input added to the scores, if that is asked for."""
+        ticket.require_time("writing the answer")
         started = time.perf_counter()
-        body = await self._context.offload.run(
-            "write", lambda: question.write(question, result), size=len(result.values)
-        )
+        scoring = question.route.served.scoring
+        shares = None
+        if question.contributions:
+            with question.route.noted():
+                shares = scoring.contributions(question.data)
+        result = Scores(scores.tolist(), scoring.label(scores), shares)
+        body = question.write(question, result)
         question.seconds["ser"] = time.perf_counter() - started
         return Answer(question, result, body)
 
     def _note(self, answer: Answer, event_time: datetime | None) -> None:
         """Count the answer, and offer it to the reservoir and to the shadows."""
-        context, served = self._context, answer.route.served
-        labels = served.name, served.version
-        INFER_SUCCESS.labels(*labels).inc()
-        ROWS.labels(*labels).inc(len(answer.scores))
-        LAST_INFERENCE.labels(*labels).set(time.time())
-        if answer.question.cache != "hit":
-            EXECUTIONS.labels(*labels).inc()
-            INFERRED_ROWS.labels(*labels).inc(len(answer.scores))
-        for stage, seconds in answer.question.seconds.items():
-            STAGE_SECONDS.labels(stage, *labels).observe(seconds)
+        context, question, served = self._context, answer.question, answer.route.served
+        measures = measures_of(served.name, served.version)
+        measures.note(len(answer.scores), question.seconds, scored=question.cache != "hit")
         context.shadow.offer(answer)
         if context.reservoir is not None:
             context.reservoir.offer(answer.scored_rows(event_time), size=served.reservoir_size)
+
+
+def _stage(question: Question) -> str:
+    """How the scoring of a question is called; with contributions it takes much longer."""
+    return "explain" if question.contributions else "score"
