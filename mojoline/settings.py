@@ -53,14 +53,15 @@ class Ports(_Group):
 
     dagster: int = Field(default=3000, ge=1, le=65535, description="Dagster UI and GraphQL")
     rest: int = Field(default=8080, ge=1, le=65535, description="prediction API")
+    grpc: int = Field(default=8081, ge=1, le=65535, description="prediction API over gRPC")
     admin: int = Field(default=8083, ge=1, le=65535, description="control plane of the prediction API")
 
     @model_validator(mode="after")
     def _all_different(self) -> Self:
-        if len({self.dagster, self.rest, self.admin}) < 3:
-            raise ValueError(
-                f"dagster={self.dagster}, rest={self.rest}, admin={self.admin}: choose three different ports"
-            )
+        named = self.model_dump()
+        if len(set(named.values())) < len(named):
+            shown = ", ".join(f"{name}={port}" for name, port in named.items())
+            raise ValueError(f"{shown}: choose different ports")
         return self
 
 
@@ -84,7 +85,7 @@ class TrainingSettings(_Group):
 class ServingSettings(_Group):
     """Limits and rhythms of the prediction API."""
 
-    poll_seconds: float = Field(default=5.0, gt=0, description="how often the registry's aliases are read")
+    poll_seconds: float = Field(default=2.0, gt=0, description="how often the registry's aliases are read")
     max_rows: int = Field(default=1000, gt=0, description="rows in one request")
     max_body_bytes: int = Field(default=4_194_304, gt=0, description="bytes in one request body")
     host: str = Field(default="127.0.0.1", description="address the ports are opened on")
@@ -96,6 +97,10 @@ class ServingSettings(_Group):
     rate_per_key: float | None = Field(
         default=None, gt=0, description="requests a second with one API key; default: any number"
     )
+    audit_file: Path | None = Field(
+        default=None, description="JSON lines of what was done on the control plane; they are logged as well"
+    )
+    grpc: bool = Field(default=True, description="also serve gRPC, where grpcio is installed")
     docs: bool = Field(default=False, description="show /docs and /openapi.json")
     log: Literal["json", "text"] = Field(default="json", description="how log lines are written")
     drain_delay_seconds: float = Field(
@@ -178,6 +183,9 @@ class Settings(BaseSettings):
         description="where model versions are published",
     )
     admin_token: SecretStr | None = Field(default=None, description="bearer token of the control plane")
+    admin_tokens: SecretStr | None = Field(
+        default=None, description="name:token of further people who may use the control plane"
+    )
     api_keys: SecretStr | None = Field(
         default=None, description="name:key of everybody who may predict, with commas between; default: all"
     )

@@ -24,7 +24,10 @@ USUAL_NAMES = {
     "DAGSTER_HOME": "dagster_home",
 }
 SECRETS = frozenset(
-    {"database_url", "redis_url", "reservoir_redis_url", "h2o_url", "admin_token", "api_keys"}
+    {
+        *("database_url", "redis_url", "reservoir_redis_url", "h2o_url"),
+        *("admin_token", "admin_tokens", "api_keys"),
+    }
 )
 
 

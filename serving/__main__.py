@@ -1,15 +1,17 @@
-"""`python -m serving`: predictions and control on two ports, on one uvloop loop in each worker process.
+"""`python -m serving`: predictions and control on their ports, on one uvloop loop in each worker process.
 
 Without arguments the models come from the registry of the settings. `--model_name N --model_dir DIR` (the
 arguments of KServe) or `--model N=FILE` serve plain MOJO files and need nothing else.
 
 SIGTERM and SIGINT: not ready from now on, answer what is in flight, write the reservoir, exit 0.
+SIGHUP: read the aliases of all models now.
 Exit codes: 78 for wrong settings, 69 for a port, a registry or a model file that cannot be had.
 """
 
 import argparse
 import asyncio
 import logging
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -24,6 +26,7 @@ from serving.plain_models import PlainModels, find_models
 
 EXIT_SETTINGS = 78
 EXIT_UNAVAILABLE = 69
+PARENT_SECONDS = 0.5
 
 _log = logging.getLogger("mojoline.serving")
 
@@ -35,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     install_logs("text")
     try:
         settings = load_settings(
-            ports=_without_none(rest=options.http_port),
+            ports=_without_none(rest=options.http_port, grpc=options.grpc_port),
             serving=_without_none(workers=options.workers, host=options.host),
         )
         install_logs(settings.serving.log)
@@ -56,17 +59,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
 async def _serve_until_signal(settings: Settings, options: argparse.Namespace) -> None:
     from serving.server import serve  # its measures need to know by now whether there are other workers
 
-    stopping = asyncio.Event()
+    stopping, reread = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    models = _plain_models(options)
-    await serve(
-        settings,
-        stopping,
-        models,
-        shared_port=options.worker is not None,
-        control=models is None and options.worker in (None, 0),
-    )
+        loop.add_signal_handler(number, stopping.set)
+    loop.add_signal_handler(signal.SIGHUP, reread.set)
+    orphaned = loop.create_task(_end_with_parent(stopping)) if options.worker is not None else None
+    await serve(settings, stopping, _plain_models(options), worker=options.worker, reread=reread)
+    if orphaned is not None:
+        orphaned.cancel()
+
+
+async def _end_with_parent(stopping: asyncio.Event) -> None:
+    """A worker whose parent was killed would keep the port from the next server."""
+    parent = os.getppid()
+    while os.getppid() == parent:
+        await asyncio.sleep(PARENT_SECONDS)
+    stopping.set()
 
 
 def _plain_models(options: argparse.Namespace) -> PlainModels | None:
@@ -93,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
         "--model", action="append", default=[], metavar="NAME=FILE", help="a plain MOJO; may be repeated"
     )
     parser.add_argument("--http_port", "--http-port", type=int, help="port of the prediction API")
+    parser.add_argument("--grpc_port", "--grpc-port", type=int, help="port of the same over gRPC")
     parser.add_argument("--host", help="address the ports are opened on")
     parser.add_argument("--workers", type=int, help="processes that share the port")
     parser.add_argument("--worker", type=int, help=argparse.SUPPRESS)

@@ -1,16 +1,13 @@
 """The control plane, on a port of its own and with a token: who serves what, follow now, roll back."""
 
 import asyncio
-import hmac
 import logging
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from fastapi import APIRouter, Request
-from pydantic import SecretStr, ValidationError
-from starlette.requests import HTTPConnection
+from pydantic import ValidationError
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mojoline.registry.aliases import Aliases
 from mojoline.registry.errors import ConflictError, CorruptVersionError, NotFoundError, RegistryError
@@ -18,39 +15,21 @@ from mojoline.registry.experiment import Experiment
 from serving.context import ServingContext
 from serving.errors import ApiError, bad_request, unavailable
 from serving.json_reading import parse_json, show
+from serving.model_slot import ModelSlot
+from serving.model_statistics import index_models
 from serving.request_reading import read_body
-from serving.responses import error_response, json_response
+from serving.responses import json_response
 from serving.row_batch import require_keys
+from serving.slot_status import describe_slot
 
 BY = "admin API"
+CONVERGENCE_SECONDS = 1.0  # longest wait of an answer for the other workers
+CONVERGENCE_STEP = 0.005
+MAX_REASON = 500
 
 T = TypeVar("T")
 
 _log = logging.getLogger("mojoline.serving")
-
-
-class BearerGuard:
-    """ASGI middleware: nothing behind it is reached without the token; if none is configured, by nobody."""
-
-    def __init__(self, app: ASGIApp, token: SecretStr | None) -> None:
-        self._app = app
-        self._token = token.get_secret_value().encode() if token else b""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one request."""
-        if scope["type"] == "http" and (refusal := self._refusal(scope)) is not None:
-            await refusal(scope, receive, send)
-            return
-        await self._app(scope, receive, send)
-
-    def _refusal(self, scope: Scope) -> Response | None:
-        if not self._token:
-            return error_response(403, "no admin token is configured: set MOJOLINE_ADMIN_TOKEN or _FILE")
-        kind, _, given = HTTPConnection(scope).headers.get("authorization", "").partition(" ")
-        if kind.lower() == "bearer" and hmac.compare_digest(given.strip().encode("latin-1"), self._token):
-            return None
-        message = "a valid admin token is needed: Authorization: Bearer <token>"
-        return error_response(401, message, {"WWW-Authenticate": "Bearer"})
 
 
 class AdminPlane:
@@ -59,18 +38,20 @@ class AdminPlane:
     def __init__(self, context: ServingContext) -> None:
         self._context = context
         self.router = APIRouter()
-        self.router.add_api_route("/admin/status", self.status, methods=["GET"], response_model=None)
-        for method, action, endpoint in (
-            ("POST", "sync", self.sync),
-            ("POST", "rollback", self.roll_back),
-            ("GET", "experiment", self.experiment),
-            ("PUT", "experiment", self.set_experiment),
+        for method, path, endpoint in (
+            ("GET", "/admin/status", self.status),
+            ("POST", "/admin/models/{model}/sync", self.sync),
+            ("POST", "/admin/models/{model}/rollback", self.roll_back),
+            ("GET", "/admin/models/{model}/experiment", self.experiment),
+            ("PUT", "/admin/models/{model}/experiment", self.set_experiment),
+            ("POST", "/v2/repository/index", self.index),
+            ("POST", "/v2/repository/models/{model}/load", self.load),
+            ("POST", "/v2/repository/models/{model}/unload", self.unload),
         ):
-            path = f"/admin/models/{{model}}/{action}"
             self.router.add_api_route(path, endpoint, methods=[method], response_model=None)
 
     async def status(self) -> Response:
-        """What every model serves, and why a newer version does not."""
+        """What every model serves in every worker, and why a newer version does not."""
         catalog, reservoir = self._context.catalog, self._context.reservoir
         sampled = None
         if reservoir is not None:
@@ -85,7 +66,7 @@ class AdminPlane:
                 "ready": catalog.unready_reason is None,
                 "reason": catalog.unready_reason,
                 "models": {
-                    name: {**slot.status(), "shadows": self._context.shadow.describe(name)}
+                    name: {**self._describe(slot), "shadows": self._context.shadow.describe(name)}
                     for name, slot in catalog.slots.items()
                 },
                 "registry_error": catalog.last_error,
@@ -99,27 +80,32 @@ class AdminPlane:
         wanted = content.get("generation")
         if wanted is not None and (not isinstance(wanted, int) or isinstance(wanted, bool) or wanted < 0):
             raise bad_request(f"generation is {show(wanted)}; the number in aliases.json is needed")
-        slot = await self._context.catalog.find(request.path_params["model"])
-        if wanted is None or slot.generation is None or slot.generation < wanted:
+        slot = await self._find(request)
+        reached = self._context.states.generation(slot.name)
+        _note(request, "sync", slot, reached, wanted)
+        if wanted is None or reached is None or reached < wanted:
             self._context.catalog.follow_soon(slot)
-        return json_response({"model": slot.name, "wanted_generation": wanted, **slot.status()}, 202)
+            self._context.pushes.tell(slot.name, wanted)
+        return json_response({"model": slot.name, "wanted_generation": wanted, **self._describe(slot)}, 202)
 
     async def roll_back(self, request: Request) -> Response:
         """Let champion and previous change places in the registry, and serve that: `{"reason"?: text}`."""
         content = await self._content(request, "reason")
-        reason = content.get("reason", "rollback through the admin API")
-        if not isinstance(reason, str):
-            raise bad_request(f"reason is {show(reason)}; text is needed")
-        slot = await self._context.catalog.find(request.path_params["model"])
-        registry = self._context.registry
-        aliases = await _ask(lambda: registry.rollback(slot.name, by=BY, reason=reason))
+        reason = _read_reason(content, "rollback through the admin API")
+        slot = await self._find(request)
+        _note(request, "rollback", slot, slot.generation, reason=reason)
+        registry, by = self._context.registry, _who(request)
+        aliases = await _ask(lambda: registry.rollback(slot.name, by=by, reason=reason))
+        _note(request, "rollback", slot, aliases.generation - 1, aliases.generation)
         _log.warning("%s rolled back to generation %d: %s", slot.name, aliases.generation, reason)
-        await slot.follow(force=True)
-        return json_response({"model": slot.name, "wanted_generation": aliases.generation, **slot.status()})
+        await self._follow(slot, aliases.generation)
+        return json_response(
+            {"model": slot.name, "wanted_generation": aliases.generation, **self._describe(slot)}
+        )
 
     async def experiment(self, request: Request) -> Response:
         """The experiment in the registry, with the generation to name when it is changed."""
-        slot = await self._context.catalog.find(request.path_params["model"])
+        slot = await self._find(request)
         aliases = await _ask(lambda: self._context.registry.aliases(slot.name))
         return _describe_experiment(slot.name, aliases)
 
@@ -129,25 +115,84 @@ class AdminPlane:
         With `generation` it is refused (409) where somebody changed the aliases since.
         """
         content = await self._content(request, "experiment", "generation", "reason")
-        reason = content.get("reason", "experiment through the admin API")
-        if not isinstance(reason, str):
-            raise bad_request(f"reason is {show(reason)}; text is needed")
+        reason = _read_reason(content, "experiment through the admin API")
         wanted = _read_experiment(content)
-        slot = await self._context.catalog.find(request.path_params["model"])
-        registry = self._context.registry
+        slot = await self._find(request)
+        registry, by = self._context.registry, _who(request)
         expected = content.get("generation")
         if expected is None:
             expected = (await _ask(lambda: registry.aliases(slot.name))).generation
         if not isinstance(expected, int):
             raise bad_request(f"generation is {show(expected)}; the number in aliases.json is needed")
+        _note(request, "set experiment" if wanted else "end experiment", slot, expected, reason=reason)
         aliases = await _ask(
             lambda: registry.set_experiment(
-                slot.name, wanted, expected_generation=expected, by=BY, reason=reason
+                slot.name, wanted, expected_generation=expected, by=by, reason=reason
             )
         )
+        request.scope["audit"]["generation_after"] = aliases.generation
         _log.warning("%s: experiment of generation %d: %s", slot.name, aliases.generation, reason)
-        await slot.follow(force=True)
+        await self._follow(slot, aliases.generation)
         return _describe_experiment(slot.name, aliases)
+
+    async def index(self, request: Request) -> Response:
+        """The versions of every model and their states, as on the public port."""
+        content = await self._content(request, "ready", "repository_name")
+        return json_response(index_models(self._context.states, ready_only=content.get("ready") is True))
+
+    async def load(self, request: Request) -> Response:
+        """Follow the aliases of a model and answer when that is done; 503 with the reason if it cannot be.
+
+        What is loaded is decided by aliases.json; a file in the request (Triton's override) is refused.
+        """
+        content = await self._content(request, "parameters")
+        if content.get("parameters"):
+            raise bad_request("parameters are not understood here: publish a version and promote it")
+        slot = await self._find(request)
+        _note(request, "load", slot, slot.generation)
+        await slot.follow(force=True)
+        self._context.pushes.tell(slot.name, slot.generation)
+        request.scope["audit"]["generation_after"] = slot.generation
+        if slot.current is None or slot.last_error is not None:
+            raise unavailable(f"{slot.name}: {slot.last_error or 'no champion is promoted yet'}")
+        return json_response({"model": slot.name, **self._describe(slot)})
+
+    async def unload(self, request: Request) -> Response:
+        """Refused: a server serves what aliases.json says, no more and no less."""
+        slot = await self._find(request)
+        _note(request, "unload", slot, slot.generation)
+        raise ApiError(501, f"{slot.name} is served while aliases.json has a champion: promote another one")
+
+    def _describe(self, slot: ModelSlot) -> dict[str, object]:
+        """The state of this worker; `generation` is that which all workers have come to."""
+        workers = {
+            str(worker): {
+                key: state[slot.name][key] for key in ("version", "generation", "state", "last_error")
+            }
+            for worker, state in self._context.states.read().items()
+            if slot.name in state
+        }
+        failed = next((str(one["last_error"]) for one in workers.values() if one["last_error"]), None)
+        return {
+            **describe_slot(slot),
+            "generation": self._context.states.generation(slot.name),
+            "last_error": slot.last_error or failed,
+            "workers": workers,
+        }
+
+    async def _follow(self, slot: ModelSlot, generation: int) -> None:
+        """Serve a generation that was just written, here and in the other workers."""
+        states = self._context.states
+        self._context.pushes.tell(slot.name, generation)
+        await slot.follow(force=True)
+        for _ in range(round(CONVERGENCE_SECONDS / CONVERGENCE_STEP)):
+            reached = states.generation(slot.name)
+            if slot.last_error is not None or (reached is not None and reached >= generation):
+                return
+            await asyncio.sleep(CONVERGENCE_STEP)
+
+    async def _find(self, request: Request) -> ModelSlot:
+        return await self._context.catalog.find(request.path_params["model"])
 
     async def _content(self, request: Request, *keys: str) -> dict[str, object]:
         limits = self._context.settings.serving
@@ -155,6 +200,25 @@ class AdminPlane:
         content = parse_json(body) if body else {}
         require_keys(content, keys)
         return content
+
+
+def _note(
+    request: Request, action: str, slot: ModelSlot, before: int | None, after: int | None = None, **facts: str
+) -> None:
+    """Facts for the audit log."""
+    noted = {"action": action, "model": slot.name, "generation_before": before, "generation_after": after}
+    request.scope["audit"].update(noted, **facts)
+
+
+def _who(request: Request) -> str:
+    return f"{BY}: {request.scope['who']}"
+
+
+def _read_reason(content: Mapping[str, object], default: str) -> str:
+    reason = content.get("reason", default)
+    if not isinstance(reason, str) or len(reason) > MAX_REASON:
+        raise bad_request(f"reason is {show(reason)}; text of at most {MAX_REASON} characters is needed")
+    return reason
 
 
 async def _ask(question: Callable[[], T]) -> T:

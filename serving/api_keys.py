@@ -4,14 +4,14 @@ import hashlib
 import hmac
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from pydantic import SecretStr
 from starlette.datastructures import Headers
-from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mojoline.settings import SettingsError
+from serving.errors import ApiError
 from serving.metrics import SHED
 from serving.responses import error_response
 
@@ -41,35 +41,29 @@ class _Bucket:
         return 0.0
 
 
-class ApiKeyGuard:
-    """ASGI middleware: only health is answered without a key, and nobody may ask more often than allowed."""
+class ApiKeys:
+    """The keys of one process, whichever protocol they come with."""
 
-    def __init__(self, app: ASGIApp, keys: SecretStr, rate: float | None) -> None:
-        self._app = app
-        self._buckets = [_Bucket(_digest(key), rate) for key in read_keys(keys)]
+    def __init__(self, keys: SecretStr, rate: float | None) -> None:
+        self._buckets = [_Bucket(_digest(key), rate) for _, key in read_keys("api_keys", keys)]
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one request."""
-        if scope["type"] == "http" and scope["path"] not in OPEN_PATHS:
-            refusal = self._refusal(Headers(scope=scope))
-            if refusal is not None:
-                await refusal(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
+    def require(self, headers: Mapping[str, str]) -> None:
+        """Take a request of the key in `headers` (small letters).
 
-    def _refusal(self, headers: Headers) -> Response | None:
+        Raises:
+            ApiError: 401 without a valid key, 429 if it has asked more often than allowed.
+        """
         kind, _, token = headers.get("authorization", "").partition(" ")
         given = token.strip() if kind.lower() == "bearer" else headers.get("x-api-key", "")
         bucket = self._find(given)
         if bucket is None:
             message = "a valid API key is needed: Authorization: Bearer <key>, or X-Api-Key"
-            return error_response(401, message, {"WWW-Authenticate": "Bearer"})
+            raise ApiError(401, message, {"WWW-Authenticate": "Bearer"})
         if wait := bucket.take():
             SHED.labels("rate").inc()
-            return error_response(
+            raise ApiError(
                 429, "this key has asked too often: slow down", {"Retry-After": str(math.ceil(wait))}
             )
-        return None
 
     def _find(self, given: str) -> _Bucket | None:
         """The bucket of a key. Every key is looked at, whichever it is: the time tells nothing."""
@@ -80,15 +74,37 @@ class ApiKeyGuard:
         return found
 
 
-def read_keys(keys: SecretStr) -> Iterator[str]:
-    """The keys in `name:key,name:key`; SettingsError, which shows no key, if that is not what it is."""
+class ApiKeyGuard:
+    """ASGI middleware: only health is answered without a key, and nobody may ask more often than allowed."""
+
+    def __init__(self, app: ASGIApp, keys: ApiKeys) -> None:
+        self._app = app
+        self._keys = keys
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] == "http" and scope["path"] not in OPEN_PATHS:
+            try:
+                self._keys.require(Headers(scope=scope))
+            except ApiError as error:
+                await error_response(error.status, error.message, error.headers)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
+def read_keys(setting: str, keys: SecretStr) -> Iterator[tuple[str, str]]:
+    """Name and key of each in `name:key,name:key`.
+
+    Raises:
+        SettingsError: that is not what `setting` holds; shows no key.
+    """
     for position, part in enumerate(keys.get_secret_value().replace("\n", ",").split(",")):
         if not part.strip():
             continue
         name, _, key = part.strip().partition(":")
         if not name or len(key) < 16:
-            raise SettingsError(f"api_keys[{position}] is not name:key with a key of at least 16 characters")
-        yield key
+            raise SettingsError(f"{setting}[{position}] is not name:key with a key of at least 16 characters")
+        yield name, key
 
 
 def _digest(key: str) -> bytes:

@@ -8,8 +8,10 @@ from fastapi.telemetry import TelemetryConfig
 
 from mojoline.registry.filesystem_registry import FilesystemRegistry, open_registry
 from mojoline.settings import Settings
-from serving.admin_plane import AdminPlane, BearerGuard
-from serving.api_keys import ApiKeyGuard
+from serving.admin_plane import AdminPlane
+from serving.admin_tokens import BearerGuard
+from serving.api_keys import ApiKeyGuard, ApiKeys
+from serving.audit_log import AuditTrail
 from serving.compatibility import Compatibility
 from serving.context import ServingContext
 from serving.data_plane import DataPlane
@@ -52,14 +54,16 @@ def create_app(
         telemetry=_SILENT,
     )
     app.state.context = shared
-    plane = DataPlane(shared)
+    plane = app.state.plane = DataPlane(shared)
     app.include_router(plane.router)
     app.include_router(Compatibility(shared, plane).router)
-    app.add_route("/metrics", metrics_page, methods=["GET"], include_in_schema=False)
+    app.add_route("/metrics", metrics_page(shared.states), methods=["GET"], include_in_schema=False)
     install_error_handlers(app)
     app.add_middleware(HotPath, predict=plane.predict, infer=plane.infer)
+    app.state.api_keys = None
     if settings.api_keys is not None:
-        app.add_middleware(ApiKeyGuard, keys=settings.api_keys, rate=settings.serving.rate_per_key)
+        app.state.api_keys = ApiKeys(settings.api_keys, settings.serving.rate_per_key)
+        app.add_middleware(ApiKeyGuard, keys=app.state.api_keys)
     app.add_middleware(RequestScope, is_draining=lambda: shared.catalog.draining)
     return app
 
@@ -69,11 +73,14 @@ def create_admin_app(context: ServingContext) -> FastAPI:
     app = FastAPI(title="mojoline admin", docs_url=None, redoc_url=None, openapi_url=None, telemetry=_SILENT)
     app.include_router(AdminPlane(context).router)
     install_error_handlers(app)
-    app.add_middleware(BearerGuard, token=context.settings.admin_token)
+    app.add_middleware(BearerGuard, settings=context.settings)
+    app.add_middleware(AuditTrail, log=context.audit)
     app.add_middleware(RequestScope, is_draining=lambda: context.catalog.draining)
     return app
 
 
-def create_context(settings: Settings, registry: FilesystemRegistry | None = None) -> ServingContext:
+def create_context(
+    settings: Settings, registry: FilesystemRegistry | None = None, worker: int = 0
+) -> ServingContext:
     """Models, reservoir and threads for both applications; nothing is opened yet."""
-    return ServingContext(settings, registry or open_registry(settings.registry_url))
+    return ServingContext(settings, registry or open_registry(settings.registry_url), worker)

@@ -7,8 +7,10 @@ import logging
 from mojoline.errors import MojolineError
 from mojoline.registry.errors import ConflictError
 from mojoline.registry.filesystem_registry import FilesystemRegistry
+from serving.audit_log import AuditLog
 from serving.model_catalog import ModelCatalog
 from serving.model_slot import ModelSlot
+from serving.pushes import Pushes
 from serving.variant_tally import find_breach
 
 INTERVAL = 1.0  # seconds between two looks
@@ -20,9 +22,13 @@ _log = logging.getLogger("mojoline.serving")
 class CanaryGuard:
     """Watches every experiment with a budget, from the event loop it is started on."""
 
-    def __init__(self, catalog: ModelCatalog, registry: FilesystemRegistry) -> None:
+    def __init__(
+        self, catalog: ModelCatalog, registry: FilesystemRegistry, pushes: Pushes, audit: AuditLog
+    ) -> None:
         self._catalog = catalog
         self._registry = registry
+        self._pushes = pushes
+        self._audit = audit
         self._watching: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -52,7 +58,7 @@ class CanaryGuard:
             return
         _log.error("%s: variant %s loses its traffic: %s", slot.name, breach.variant, breach.reason)
         try:
-            await asyncio.get_running_loop().run_in_executor(
+            moved = await asyncio.get_running_loop().run_in_executor(
                 None,
                 lambda: self._registry.set_experiment(
                     slot.name,
@@ -67,4 +73,14 @@ class CanaryGuard:
         except MojolineError as error:
             _log.error("%s: the experiment cannot be changed: %s", slot.name, error)
             return
+        else:
+            self._audit.write(
+                BY,
+                "set experiment",
+                model=slot.name,
+                generation_before=generation,
+                generation_after=moved.generation,
+                reason=moved.reason,
+            )
+            self._pushes.tell(slot.name, moved.generation)
         await slot.follow(force=True)

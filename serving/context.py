@@ -7,6 +7,7 @@ from typing import TypeVar
 from mojoline.drift.reservoir import ReservoirWriter
 from mojoline.registry.filesystem_registry import FilesystemRegistry
 from mojoline.settings import Settings
+from serving.audit_log import AuditLog
 from serving.canary_guard import CanaryGuard
 from serving.entity_features import EntityFeatures
 from serving.entity_pool import open_entity_pool
@@ -14,8 +15,11 @@ from serving.loop_lag import LoopLagMonitor
 from serving.model_catalog import ModelCatalog
 from serving.offload import Offload
 from serving.prediction_cache import PredictionCache
+from serving.pushes import Pushes
 from serving.redis_pool import open_redis_pool
 from serving.shadow import ShadowScorer
+from serving.slot_status import served_state
+from serving.worker_states import WorkerStates, shared_directory
 
 T = TypeVar("T")
 
@@ -25,13 +29,20 @@ WARMING_SECONDS = 0.5
 class ServingContext:
     """Models, reservoir and threads of one process; `open` it on the event loop, `close` it at the end."""
 
-    def __init__(self, settings: Settings, registry: FilesystemRegistry) -> None:
+    def __init__(self, settings: Settings, registry: FilesystemRegistry, worker: int = 0) -> None:
         self.settings = settings
         self.registry = registry
-        self.catalog = ModelCatalog(registry, settings.serving.poll_seconds)
+        self.audit = AuditLog(settings.serving.audit_file)
+        self.states = WorkerStates(worker, shared_directory())
+        self.catalog = ModelCatalog(registry, settings.serving.poll_seconds, self._write_state)
+        self.pushes = Pushes(
+            self.catalog,
+            settings.redis_url.get_secret_value() if settings.redis_url else None,
+            has_siblings=shared_directory() is not None,
+        )
         self.reservoir: ReservoirWriter | None = None
         self.shadow = ShadowScorer()
-        self._canary_guard = CanaryGuard(self.catalog, registry)
+        self._canary_guard = CanaryGuard(self.catalog, registry, self.pushes, self.audit)
         self.offload = Offload(settings.serving.offload, settings.serving.threads)
         self.redis_pool = open_redis_pool(settings)
         self.cache = PredictionCache(
@@ -54,6 +65,7 @@ class ServingContext:
             self._warming = asyncio.get_running_loop().create_task(self._keep_warm())
         self.cache.start()
         self.catalog.start()
+        self.pushes.start()
         self._canary_guard.start()
         self._loop_lag.start()
 
@@ -62,6 +74,7 @@ class ServingContext:
         self.catalog.draining = True
         self._loop_lag.stop()
         await self._canary_guard.close()
+        await self.pushes.close()
         await self.catalog.close()
         await self.cache.close()
         if self.redis_pool is not None:
@@ -74,6 +87,10 @@ class ServingContext:
         if self.reservoir is not None:
             await self.reservoir.close()
         self.offload.close()
+        self.states.close()
+
+    def _write_state(self) -> None:
+        self.states.write({name: served_state(slot) for name, slot in self.catalog.slots.items()})
 
     async def _keep_warm(self) -> None:
         """Let a version that has come to serve find its queries planned."""

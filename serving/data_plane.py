@@ -90,7 +90,7 @@ class DataPlane:
         ready = content.get("ready", False)
         if not isinstance(ready, bool):
             raise bad_request(f"ready is {show(ready)}; true or false is needed")
-        return json_response(index_models(self._context.catalog, ready_only=ready))
+        return json_response(index_models(self._context.states, ready_only=ready))
 
     async def statistics(self, request: Request) -> Response:
         """How often each version was asked, and how long that took, since the server started."""

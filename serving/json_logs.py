@@ -7,7 +7,7 @@ import orjson
 
 FACTS = (
     *("request_id", "trace_id", "span_id", "model_name", "model_version", "variant"),
-    *("method", "path", "status", "dur_ms"),
+    *("method", "path", "status", "dur_ms", "audit"),
 )
 
 

@@ -73,6 +73,13 @@ REST_SECONDS = Histogram(
 REST_IN_PROGRESS = Gauge(
     "rest_server_requests_in_progress", "REST requests in progress", multiprocess_mode="livesum"
 )
+GRPC_HANDLED = Counter("grpc_server_handled", "Calls answered over gRPC", ["grpc_method", "grpc_code"])
+GRPC_SECONDS = Histogram(
+    "grpc_server_handling_seconds",
+    "From a whole request to its whole answer",
+    ["grpc_method"],
+    buckets=LATENCY_BUCKETS,
+)
 INFER_SUCCESS = Counter(
     "model_infer_request_success", "Inference requests answered", ["model_name", "model_version"]
 )
@@ -105,22 +112,21 @@ STAGE_SECONDS = Histogram(
 INFLIGHT = Gauge("mojoline_inflight", "Predictions in flight", multiprocess_mode="livesum")
 SHED = Counter("mojoline_shed_total", "Requests turned away", ["reason"])
 
-# models
-MODEL_INFO = Gauge(
-    "mojoline_model_info",
-    "1 for every loaded version; `alias` is champion for the one that serves",
-    ["model_name", "model_version", "digest", "h2o_version", "mojo_version", "alias"],
-    multiprocess_mode="livemax",
+# models; what is served is told by `served_metrics`, since it goes again
+SWAPS = Counter(
+    "mojoline_swap_total",
+    "Generations of the aliases that were followed, or could not be",
+    ["model_name", "result"],
 )
-MODEL_BYTES = Gauge(
-    "mojoline_model_loaded_bytes",
-    "Memory of a loaded version",
-    ["model_name", "model_version"],
-    multiprocess_mode="livemax",
+SWAP_SECONDS = Histogram(
+    "mojoline_swap_duration_seconds",
+    "Time of a swap's phases: verify (digests), parse, prove (golden rows), warm, flip",
+    ["model_name", "phase"],
+    buckets=(0.0001, 0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
 )
-MODEL_GENERATION = Gauge(
-    "mojoline_model_generation",
-    "Generation of aliases.json that is served; least of all workers",
+SWAP_LAST_SUCCESS = Gauge(
+    "mojoline_swap_last_success_timestamp_seconds",
+    "When the aliases were last followed",
     ["model_name"],
-    multiprocess_mode="livemin",
+    multiprocess_mode="max",
 )

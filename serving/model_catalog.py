@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 
 from mojoline.errors import MojolineError
@@ -19,12 +19,15 @@ _log = logging.getLogger("mojoline.serving")
 class ModelCatalog:
     """Follows the registry from one event loop; `start` it there, `close` it at the end."""
 
-    def __init__(self, registry: FilesystemReader, poll_seconds: float) -> None:
+    def __init__(
+        self, registry: FilesystemReader, poll_seconds: float, on_change: Callable[[], None] = lambda: None
+    ) -> None:
         self.slots: dict[str, ModelSlot] = {}
         self.draining = False
         self.last_error: str | None = None
         self._registry = registry
         self._poll_seconds = poll_seconds
+        self._on_change = on_change  # a slot began, ended or failed to follow
         self._looked = False
         self._random = random.Random()  # noqa: S311 - spreads the load, guards nothing
         self._loader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="model-loader")
@@ -90,6 +93,13 @@ class ModelCatalog:
         """Let a slot look at its aliases now, in the background."""
         self._spawn(slot.follow(force=True))
 
+    def follow_now(self, model: str | None = None, generation: int | None = None) -> None:
+        """Look at the aliases of one model (or of all) now, unless `generation` is reached already."""
+        for slot in list(self.slots.values()):
+            reached = generation is not None and slot.generation is not None and slot.generation >= generation
+            if model in (None, slot.name) and not reached:
+                self.follow_soon(slot)
+
     def _only_slot(self) -> ModelSlot:
         slots = list(self.slots.values())
         if len(slots) == 1:
@@ -118,7 +128,8 @@ class ModelCatalog:
         self.last_error = None
         for name in names:
             if name not in self.slots:
-                self.slots[name] = ModelSlot(name, self._registry, self._loader)
+                self.slots[name] = ModelSlot(name, self._registry, self._loader, self._on_change)
+                self._on_change()
         return True
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:

@@ -7,19 +7,19 @@ last good version stays, and the reason is in the slot's status.
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 
 from mojoline.errors import MojolineError
 from mojoline.registry.aliases import AliasEntry, Aliases
-from mojoline.registry.experiment import Experiment, Variant
+from mojoline.registry.experiment import Experiment
 from mojoline.registry.filesystem_reader import FilesystemReader
+from serving.metrics import SWAP_LAST_SUCCESS, SWAP_SECONDS, SWAPS
 from serving.routing import Serving
 from serving.served_model import ServedModel
 from serving.variant_tally import VariantTally
 from serving.version_loading import load_version
 
-STATUS_WINDOW = 60.0  # seconds that a variant's figures look back
 FIRST_RETRY = 5.0
 LAST_RETRY = 300.0
 
@@ -29,17 +29,25 @@ _log = logging.getLogger("mojoline.serving")
 class ModelSlot:
     """Serves one model by name. `serving` is read by requests, everything else runs on the event loop."""
 
-    def __init__(self, name: str, registry: FilesystemReader, loader: Executor) -> None:
+    def __init__(
+        self,
+        name: str,
+        registry: FilesystemReader,
+        loader: Executor,
+        on_change: Callable[[], None] = lambda: None,
+    ) -> None:
         self.name = name
         self.serving: Serving | None = None
         self.loaded: dict[str, ServedModel] = {}
         self.generation: int | None = None
+        self.aliases = Aliases()  # those that are served
         self.last_error: str | None = None
         self.swap_seconds: float | None = None
         self._registry = registry
         self._loader = loader
+        self._on_change = on_change
         self._lock = asyncio.Lock()
-        self._loading: str | None = None
+        self.loading: str | None = None
         self._failed: int | None = None  # the generation that could not be followed
         self._pause = FIRST_RETRY
         self._retry_at = 0.0
@@ -52,25 +60,11 @@ class ModelSlot:
     @property
     def state(self) -> str:
         """`empty`, `loading`, `ready`, or `failed`: the newest alias cannot be followed."""
-        if self._loading is not None:
+        if self.loading is not None:
             return "loading"
         if self.last_error is not None:
             return "failed"
         return "empty" if self.current is None else "ready"
-
-    def status(self) -> dict[str, object]:
-        """What `/admin/status` says about the model; `version` serves now, whatever the state is."""
-        return {
-            "version": self.current.version if self.current else None,
-            "generation": self.generation,
-            "state": self.state,
-            "last_error": self.last_error,
-            "swap_seconds": self.swap_seconds,
-            "loading": self._loading,
-            "loaded": sorted(self.loaded),
-            "experiment": _describe(self.serving),
-            "bytes": sum(served.scoring.nbytes for served in self.loaded.values()),
-        }
 
     async def follow(self, *, force: bool = False) -> None:
         """Serve what the aliases name now. Never raises for what the registry holds: the reason is kept.
@@ -83,10 +77,12 @@ class ModelSlot:
                 aliases = await loop.run_in_executor(None, self._registry.aliases, self.name)
             except Exception as error:  # noqa: BLE001 - whatever it is, the version that serves must stay
                 self._note_failure(None, error)
+                self._on_change()
                 return
             if aliases.generation == self.generation:
-                if self._failed is None:
+                if self._failed is None and self.last_error is not None:
                     self.last_error = None
+                    self._on_change()
                 return
             if not force and aliases.generation == self._failed and loop.time() < self._retry_at:
                 return
@@ -95,23 +91,27 @@ class ModelSlot:
             except Exception as error:  # noqa: BLE001 - as above; a defect of a new version is no exception
                 self._note_failure(aliases.generation, error)
             finally:
-                self._loading = None
+                self.loading = None
+                self._on_change()
 
     async def _apply(self, aliases: Aliases) -> None:
         champion = aliases.champion
         if champion is None:
-            self.generation = aliases.generation
+            self.generation, self.aliases = aliases.generation, aliases
             return
         started = time.perf_counter()
         served = await self._load(champion)
         variants = await self._load_variants(aliases)
         before = self.current
-        # the flip: requests that hold the old one finish on it
+        flipped = time.perf_counter()  # requests that hold the old one finish on it
         self.serving = Serving(served, aliases.experiment, variants, self._tallies(aliases.experiment))
         if served is not before:
             self.swap_seconds = time.perf_counter() - started
             _log.info("%s serves %s (generation %d)", self.name, served.version, aliases.generation)
-        self.generation = aliases.generation
+        SWAP_SECONDS.labels(self.name, "flip").observe(time.perf_counter() - flipped)
+        SWAPS.labels(self.name, "done").inc()
+        SWAP_LAST_SUCCESS.labels(self.name).set_to_current_time()
+        self.generation, self.aliases = aliases.generation, aliases
         self.last_error = self._failed = None
         self._pause = FIRST_RETRY
         kept = {entry.version for entry in (champion, aliases.previous) if entry}
@@ -121,7 +121,8 @@ class ModelSlot:
         known = self.loaded.get(entry.version)
         if known is not None and known.manifest_sha256 == entry.manifest_sha256:
             return known
-        self._loading = entry.version
+        self.loading = entry.version
+        self._on_change()
         loop = asyncio.get_running_loop()
         served = await loop.run_in_executor(self._loader, load_version, self._registry, self.name, entry)
         self.loaded[served.version] = served
@@ -162,31 +163,9 @@ class ModelSlot:
         _log.error("%s keeps %s: %s", self.name, kept, self.last_error, exc_info=None if expected else error)
         if generation is None:
             return
+        SWAPS.labels(self.name, "failed").inc()
         if generation != self._failed:
             self._pause = FIRST_RETRY
         self._failed = generation
         self._retry_at = asyncio.get_running_loop().time() + self._pause
         self._pause = min(2 * self._pause, LAST_RETRY)
-
-
-def _describe(serving: Serving | None) -> dict[str, object] | None:
-    if serving is None or serving.experiment is None:
-        return None
-    experiment = serving.experiment
-    return {
-        "id": experiment.id,
-        "variants": {v.name: _describe_variant(serving, v) for v in experiment.variants},
-    }
-
-
-def _describe_variant(serving: Serving, variant: Variant) -> dict[str, object]:
-    shown: dict[str, object] = {"version": serving.variants[variant.name].version, "mode": variant.mode}
-    if variant.name in serving.tallies:
-        seen = serving.tallies[variant.name].summary(STATUS_WINDOW)
-        shown |= {
-            "weight": variant.weight,
-            "requests": seen.requests,
-            "failures": seen.failures,
-            "p99_us": round(seen.p99 * 1e6, 1),
-        }
-    return shown

@@ -4,20 +4,26 @@ https://github.com/triton-inference-server/server/tree/main/docs/protocol
 The figures are those of the metrics page, so with several workers they are the sum of all.
 """
 
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from prometheus_client import CollectorRegistry
 
 from serving.metrics_page import open_registry
 from serving.model_catalog import ModelCatalog
-from serving.model_slot import ModelSlot
+from serving.worker_states import WorkerStates
 
 _STAGES = {"parse": "compute_input", "score": "compute_infer", "ser": "compute_output"}
 
 
-def index_models(catalog: ModelCatalog, *, ready_only: bool = False) -> list[dict[str, str]]:
-    """`[{"name", "version", "state", "reason"}]` of every version that is loaded, or should be."""
-    entries = [entry for name in sorted(catalog.slots) for entry in _index(catalog.slots[name])]
+def index_models(states: WorkerStates, *, ready_only: bool = False) -> list[dict[str, str]]:
+    """`[{"name", "version", "state", "reason", "alias"}]` of every version that a worker holds, or should.
+
+    READY is what all of them hold; the one whose alias is champion answers.
+    """
+    workers = list(states.read().values())
+    names = sorted({name for state in workers for name in state})
+    entries = [entry for name in names for entry in _index(name, [state.get(name, {}) for state in workers])]
     return [entry for entry in entries if entry["state"] == "READY"] if ready_only else entries
 
 
@@ -32,20 +38,38 @@ def model_statistics(catalog: ModelCatalog, model: str | None, version: str | No
     ]
 
 
-def _index(slot: ModelSlot) -> list[dict[str, str]]:
-    status = slot.status()
-    entries = [
-        {"name": slot.name, "version": version, "state": "READY", "reason": ""}
-        for version in sorted(slot.loaded)
-    ]
-    if status["loading"] is not None:
-        entries.append(
-            {"name": slot.name, "version": str(status["loading"]), "state": "LOADING", "reason": ""}
-        )
-    elif slot.current is None:
-        reason = slot.last_error or "no champion is promoted yet"
-        entries.append({"name": slot.name, "version": "", "state": "UNAVAILABLE", "reason": reason})
-    return entries
+def _index(name: str, workers: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, str]]:
+    aliases = {
+        version["version"]: version["alias"] for worker in workers for version in worker.get("loaded", ())
+    }
+    failed = next((str(worker["last_error"]) for worker in workers if worker.get("last_error")), "")
+
+    def entry(version: str, state: str, reason: str) -> dict[str, str]:
+        alias = aliases.get(version, "")
+        return {"name": name, "version": version, "state": state, "reason": reason, "alias": alias}
+
+    for version, alias in sorted(aliases.items()):
+        holders = [worker for worker in workers if _holds(worker, version)]
+        if len(holders) == len(workers):
+            yield entry(version, "READY", failed if alias == "champion" else "")
+        else:
+            others = [worker for worker in workers if not _holds(worker, version)]
+            coming = max(map(_generation, holders)) > min(map(_generation, others))
+            reason = f"{len(holders)} of {len(workers)} workers hold it"
+            yield entry(version, "LOADING" if coming else "UNLOADING", reason)
+    awaited = {str(worker["loading"]) for worker in workers if worker.get("loading")} - aliases.keys()
+    for version in sorted(awaited):
+        yield entry(version, "LOADING", "")
+    if not aliases and not awaited:
+        yield entry("", "UNAVAILABLE", failed or "no champion is promoted yet")
+
+
+def _holds(worker: Mapping[str, Any], version: str) -> bool:
+    return any(loaded["version"] == version for loaded in worker.get("loaded", ()))
+
+
+def _generation(worker: Mapping[str, Any]) -> int:
+    return int(worker.get("generation") or 0)
 
 
 def _describe(registry: CollectorRegistry, name: str, version: str) -> dict[str, Any]:

@@ -1,7 +1,8 @@
-"""Predictions and control on two ports of one process, in one event loop."""
+"""Predictions (REST and gRPC) and control on the ports of one process, in one event loop."""
 
 import asyncio
 import contextlib
+import importlib.util
 import logging
 import socket
 from collections.abc import Iterator
@@ -13,7 +14,9 @@ from mojoline.registry.filesystem_registry import FilesystemRegistry
 from mojoline.settings import Settings
 from serving.app import create_admin_app, create_app, create_context
 from serving.errors import PortTakenError
+from serving.grpc_server import PORT_KEY, GrpcServer
 from serving.http_protocol import PatientProtocol
+from serving.plain_models import PlainModels
 
 KEEP_ALIVE_SECONDS = 65  # longer than a proxy keeps its idle connections, else it meets closed ones
 UNREAD_SECONDS = 30  # an answer that nobody takes for so long is given up
@@ -34,8 +37,8 @@ async def serve(
     stopping: asyncio.Event,
     registry: FilesystemRegistry | None = None,
     *,
-    shared_port: bool = False,
-    control: bool = True,
+    worker: int | None = None,
+    reread: asyncio.Event | None = None,
 ) -> None:
     """Serve until `stopping` is set, then answer what is in flight and write the reservoir.
 
@@ -43,20 +46,33 @@ async def serve(
         settings: the effective settings.
         stopping: set by whoever ends the server.
         registry: where the models come from; by default `settings.registry_url`.
-        shared_port: other workers listen on the same port.
-        control: whether the control plane is opened as well.
+        worker: the number of this process where others listen on the same port; the first of them has the
+            control plane, as a server without others has.
+        reread: set by whoever knows that aliases moved.
 
     Raises:
         PortTakenError: one of the ports is in use.
         RegistryError: the registry's root cannot be made.
     """
-    context = create_context(settings, registry)
+    context = create_context(settings, registry, worker or 0)
+    control = not worker and not isinstance(registry, PlainModels)  # plain files have nothing to control
     host, ports = settings.serving.host, settings.ports
-    bound = [bind_port(host, ports.rest, "MOJOLINE_PORTS__REST", shared=shared_port)]
-    servers = [_server(create_app(settings, context=context), settings, lifespan="on")]
+    bound = [bind_port(host, ports.rest, "MOJOLINE_PORTS__REST", shared=worker is not None)]
+    app = create_app(settings, context=context)
+    servers = [_server(app, settings)]
     if control:
         bound.append(bind_port(host, ports.admin, "MOJOLINE_PORTS__ADMIN"))
-        servers.append(_server(create_admin_app(context), settings, lifespan="off"))
+        servers.append(_server(create_admin_app(context), settings))
+    grpc = None
+    if (probe := bind_grpc(settings, shared=worker is not None)) is not None:
+        probe.close()  # gRPC opens it itself
+        grpc = GrpcServer(app, context, settings, shared=worker is not None)
+
+    async def follow() -> None:
+        while reread is not None:
+            await reread.wait()
+            reread.clear()
+            context.catalog.follow_now()
 
     async def stop() -> None:
         await stopping.wait()
@@ -65,17 +81,22 @@ async def serve(
         await asyncio.sleep(settings.serving.drain_delay_seconds)
         for server in servers:
             server.should_exit = True
+        if grpc is not None:
+            grpc.should_exit.set()
 
-    _log.info(
-        "predictions on http://%s:%d%s", host, ports.rest, f", control on {ports.admin}" if control else ""
-    )
-    ending = asyncio.create_task(stop())
+    also = (f", gRPC on {ports.grpc}" if grpc else "") + (f", control on {ports.admin}" if control else "")
+    _log.info("predictions on http://%s:%d%s", host, ports.rest, also)
+    waiting = [asyncio.create_task(stop()), asyncio.create_task(follow())]
+    await context.open()
     try:
         await asyncio.gather(
-            *(server.serve(sockets=[one]) for server, one in zip(servers, bound, strict=True))
+            *(server.serve(sockets=[one]) for server, one in zip(servers, bound, strict=True)),
+            *([] if grpc is None else [grpc.serve()]),
         )
     finally:
-        ending.cancel()
+        await context.close()
+        for task in waiting:
+            task.cancel()
 
 
 def bind_port(host: str, port: int, key: str, *, shared: bool = False) -> socket.socket:
@@ -99,14 +120,36 @@ def bind_port(host: str, port: int, key: str, *, shared: bool = False) -> socket
     return bound
 
 
-def _server(app: FastAPI, settings: Settings, *, lifespan: str) -> _Server:
+def bind_grpc(settings: Settings, *, shared: bool) -> socket.socket | None:
+    """A socket on the port of gRPC, or None where there is to be no gRPC.
+
+    It is an extra: a server that finds its usual port taken, for which nobody asked, does without.
+
+    Raises:
+        PortTakenError: the port that was asked for is in use.
+    """
+    if not settings.serving.grpc:
+        return None
+    if importlib.util.find_spec("grpc") is None:
+        _log.warning("no gRPC: grpcio is not installed (pip install 'mojoline[grpc]')")
+        return None
+    try:
+        return bind_port(settings.serving.host, settings.ports.grpc, PORT_KEY, shared=shared)
+    except PortTakenError as error:
+        if "grpc" in settings.ports.model_fields_set:
+            raise
+        _log.warning("no gRPC: %s", error)
+        return None
+
+
+def _server(app: FastAPI, settings: Settings) -> _Server:
     limits = settings.serving
     return _Server(
         uvicorn.Config(
             app,
             http=PatientProtocol.bounded(limits),
             ws="none",
-            lifespan="on" if lifespan == "on" else "off",
+            lifespan="off",  # the context is opened and closed around all of them
             access_log=False,
             log_config=None,
             server_header=False,

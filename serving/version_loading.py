@@ -10,6 +10,7 @@ from mojoline.registry.manifest import GOLDEN, MOJO
 from mojoline.registry.proofs import prove_equality, prove_loads
 from mojoline.runtime.scoring_model import ScoringModel
 from serving.errors import ServedVersionError
+from serving.metrics import SWAP_SECONDS
 from serving.plain_models import PlainModels
 from serving.served_model import ServedModel
 
@@ -29,17 +30,24 @@ def load_version(registry: FilesystemReader, name: str, entry: AliasEntry) -> Se
     """
     started = time.perf_counter()
     if isinstance(registry, PlainModels):
-        return registry.load(name, entry)
-    manifest = registry.verify(name, entry.version, entry.manifest_sha256)
+        with SWAP_SECONDS.labels(name, "parse").time():
+            return registry.load(name, entry)
+    with SWAP_SECONDS.labels(name, "verify").time():
+        manifest = registry.verify(name, entry.version, entry.manifest_sha256)
     directory = registry.directory(name, entry.version)
-    scoring = ScoringModel.load(directory / MOJO, manifest.reduction.impute)
-    for proof in (
-        prove_loads(directory, manifest, model=scoring),
-        prove_equality(directory, manifest, model=scoring, limit=PROVEN_ROWS),
-    ):
-        if not proof.passed:
-            raise ServedVersionError(f"{name} {entry.version}: proof '{proof.name}' failed: {proof.message}")
-    for row in GoldenRows.read(directory / GOLDEN).head(WARM_ROWS).rows:
-        scoring.score([row])
+    with SWAP_SECONDS.labels(name, "parse").time():
+        scoring = ScoringModel.load(directory / MOJO, manifest.reduction.impute)
+    with SWAP_SECONDS.labels(name, "prove").time():
+        for proof in (
+            prove_loads(directory, manifest, model=scoring),
+            prove_equality(directory, manifest, model=scoring, limit=PROVEN_ROWS),
+        ):
+            if not proof.passed:
+                raise ServedVersionError(
+                    f"{name} {entry.version}: proof '{proof.name}' failed: {proof.message}"
+                )
+    with SWAP_SECONDS.labels(name, "warm").time():
+        for row in GoldenRows.read(directory / GOLDEN).head(WARM_ROWS).rows:
+            scoring.score([row])
     _log.info("%s %s loaded in %.3f s", name, entry.version, time.perf_counter() - started)
     return ServedModel(manifest, entry.manifest_sha256, scoring)

