@@ -3,6 +3,7 @@ import biz.k11i.xgboost.util.FVec;
 import hex.genmodel.MojoModel;
 import hex.genmodel.algos.gbm.GbmMojoModel;
 import hex.genmodel.algos.glm.GlmMojoModelBase;
+import hex.genmodel.algos.glm.GlmMultinomialMojoModel;
 import hex.genmodel.algos.tree.SharedTreeMojoModel;
 import hex.genmodel.algos.xgboost.XGBoostMojoModel;
 import hex.genmodel.easy.RowData;
@@ -10,6 +11,7 @@ import hex.genmodel.utils.DistributionFamily;
 import java.lang.reflect.Field;
 import java.lang.reflect.Method;
 import java.nio.file.Path;
+import java.util.Arrays;
 
 /** What a model computes before the link function. */
 final class Margins {
@@ -17,7 +19,11 @@ final class Margins {
 
   static void write(Path mojo, Path rows, Path output) throws Exception {
     LoadedModel model = LoadedModel.load(mojo);
-    if (model.model instanceof GlmMojoModelBase) removeLink(model.model);
+    if (model.model instanceof GlmMultinomialMojoModel) {
+      field(MojoModel.class, "_nclasses").setInt(model.model, model.model.nclasses() + 1);
+    } else if (model.model instanceof GlmMojoModelBase) {
+      removeLink(model.model);
+    }
     boolean first = true;
     try (Table table = new Table(output)) {
       for (RowData record : Rows.read(rows)) {
@@ -35,11 +41,12 @@ final class Margins {
 
   /**
    * GBM: (sum of leaves + initial value) + offset, or the sum per class where there are more than two. Other trees: the
-   * sum of leaves per class. XGBoost: the float32 margin of each group. GLM, not multinomial: eta.
+   * sum of leaves per class. XGBoost: the float32 margin of each group. GLM: eta, of each class where it is multinomial.
    */
   private static double[] compute(MojoModel model, double[] row, double offset) throws Exception {
     if (model instanceof SharedTreeMojoModel trees) return sumLeaves(trees, row, offset);
     if (model instanceof XGBoostMojoModel) return boosterMargin(model, row, offset);
+    if (model instanceof GlmMultinomialMojoModel) return sumClasses(model, row);
     if (model instanceof GlmMojoModelBase) {
       return new double[] {model.score0(row, offset, new double[model.getPredsSize()])[0]};
     }
@@ -56,6 +63,17 @@ final class Margins {
       sums[0] = (sums[0] + gbm._init_f) + offset;
     }
     return sums;
+  }
+
+  /** The model was told of one class too many: it fails there, when the etas of all others are in the array. */
+  private static double[] sumClasses(MojoModel model, double[] row) {
+    double[] preds = new double[model.nclasses()];
+    try {
+      model.score0(row, preds);
+    } catch (ArrayIndexOutOfBoundsException end) {
+      return Arrays.copyOfRange(preds, 1, preds.length);
+    }
+    throw new IllegalStateException("the etas became probabilities");
   }
 
   private static double[] boosterMargin(MojoModel model, double[] row, double offset) throws Exception {

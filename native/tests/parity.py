@@ -157,17 +157,17 @@ def compare_words(entry: ZooModel) -> Comparison:
 
 
 def compare_margins(entry: ZooModel) -> Comparison:
-    """Compare what is computed before the link function; every bit must be Java's."""
-    java = [*map(java_double, read_table(entry.reference("margins"))["margin0"])]
+    """Compare what is computed before the link function, class by class; every bit must be Java's."""
     records = read_rows(entry.rows_file)
     algorithm = mojo_scorer.load(entry.mojo).algorithm
-    with tempfile.TemporaryDirectory() as scratch:
-        copy = Path(scratch) / "margin.zip"
-        without_link(entry.mojo, algorithm, copy)
-        model = mojo_scorer.load(copy)
     found = Comparison(entry, algorithm, len(records))
-    margins = model.score(model.matrix(records), offsets_of(model, records))[:, 0].tolist()
-    compare_values(found, "margin", margins, java, Tolerance(0))
+    for at, (name, java) in enumerate(read_table(entry.reference("margins")).items()):
+        with tempfile.TemporaryDirectory() as scratch:
+            copy = Path(scratch) / "margin.zip"
+            column = without_link(entry.mojo, algorithm, copy, at)
+            model = mojo_scorer.load(copy)
+        margins = model.score(model.matrix(records), offsets_of(model, records))[:, column].tolist()
+        compare_values(found, name, margins, [*map(java_double, java)], Tolerance(0))
     return found
 
 

@@ -15,7 +15,7 @@ def drf(name: str, target: str, features: Sequence[str] = FEATURES, **options: o
     several = target in MULTICLASS or "binomial_double_trees" in options
     explained = [] if several else ["contributions"]
     maker = train(H2ORandomForestEstimator, target, features, **settings)
-    return ZooModel(name, maker, keeps=[*explained, "leaves", "staged"])
+    return ZooModel(name, maker, keeps=["margins", *explained, "leaves", "staged"])
 
 
 MODELS = [

@@ -13,9 +13,9 @@ from zoo_makers.zoo_model import Maker, Workbench, ZooModel, train
 def gbm(name: str, target: str, features: Sequence[str] = FEATURES, **options: object) -> ZooModel:
     settings = {"ntrees": 6, "max_depth": 5, "seed": 1, "nbins_cats": 512, "min_rows": 5} | options
     # genmodel has no contributions for more than two classes.
-    single = [] if target in MULTICLASS else ["margins", "contributions"]
+    single = [] if target in MULTICLASS else ["contributions"]
     maker = train(H2OGradientBoostingEstimator, target, features, **settings)
-    return ZooModel(name, maker, keeps=[*single, "leaves", "staged"])
+    return ZooModel(name, maker, keeps=["margins", *single, "leaves", "staged"])
 
 
 def encoded(name: str, encoding: str, **options: object) -> ZooModel:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from h2o.estimators import H2OGeneralizedLinearEstimator
 
-from zoo_makers.data import LIGHT, MULTICLASS, NUMBERS, NUMERIC, training
+from zoo_makers.data import LIGHT, NUMBERS, NUMERIC, training
 from zoo_makers.zoo_model import Maker, Workbench, ZooModel, train
 
 
@@ -15,7 +15,7 @@ def settings(options: dict[str, object]) -> dict[str, object]:
 
 
 def glm(name: str, target: str, features: Sequence[str] = LIGHT, **options: object) -> ZooModel:
-    keeps = [] if target in MULTICLASS else ["margins"]
+    keeps = [] if options.get("family") == "ordinal" else ["margins"]
     maker = train(H2OGeneralizedLinearEstimator, target, features, **settings(options))
     return ZooModel(name, maker, keeps=keeps)
 

@@ -13,10 +13,9 @@ def xgboost(name: str, target: str, features: Sequence[str] = LIGHT, **options: 
     settings = {"ntrees": 8, "max_depth": 5, "seed": 1} | options
     # genmodel has no contributions for more than two classes.
     single = [] if target in MULTICLASS else ["contributions"]
-    margins = ["margins"] if target in ("flag", "amount") else []
     maker = train(H2OXGBoostEstimator, target, features, **settings)
     trees = [] if options.get("booster") == "gblinear" else [*single, "leaves"]
-    return ZooModel(name, maker, keeps=[*margins, *trees])
+    return ZooModel(name, maker, keeps=["margins", *trees])
 
 
 MODELS = [
