@@ -1,7 +1,8 @@
 """Models written by H2O releases before 3.40, trained by those releases.
 
 Their Python clients do not run on this Python, and today's client sends parameters that they do not know: the
-few requests are made here. The jars come from the packages of the time and stay in OLD_JARS.
+few requests are made here. The jars come from the packages of the time, which pip downloads by their
+hashes, and stay in OLD_JARS.
 """
 
 import atexit
@@ -22,6 +23,12 @@ from zoo_makers.data import LIGHT, NUMERIC, training, write_csv
 from zoo_makers.server import free_port
 from zoo_makers.zoo_model import Maker, Workbench, ZooModel
 
+# Releases before 3.26 refuse every Java after 10; what is different in their files, edited files reach.
+PACKAGES = {  # the SHA-256 of each release's package
+    "3.26.0.11": "055556a8361c38fbc078de253e4809c2cd0823ff4c59c92d82671691ab075545",
+    "3.32.1.7": "7cf9a5b45ad9e609b54df35ade0b1fcb8f0e62fca1d9d15d65655790cf4f5151",
+    "3.36.1.5": "06056455434fcfdd055f47acd1d05b7049a334328404faf151469d49d0ba0dc0",
+}
 OLD_JARS = Path(tempfile.gettempdir()) / "old-h2o-jars"
 # What Java 17 closed to the class loaders of the time.
 OPENED = ["java.lang", "java.util", "java.io", "java.net", "java.nio", "sun.nio.ch"]
@@ -32,9 +39,11 @@ def old_jar(version: str) -> Path:
     jar = OLD_JARS / f"h2o-{version}.jar"
     if not jar.exists():
         with tempfile.TemporaryDirectory() as scratch:
-            command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
-            subprocess.run([*command, "--dest", scratch, f"h2o=={version}"], check=True)
-            (package,) = Path(scratch).iterdir()
+            wanted = Path(scratch) / "wanted.txt"
+            wanted.write_text(f"h2o=={version} --hash=sha256:{PACKAGES[version]}\n")
+            command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes"]
+            subprocess.run([*command, "--dest", scratch, "--requirement", wanted], check=True)
+            (package,) = Path(scratch).glob("h2o-*")
             shutil.unpack_archive(package, scratch, "zip" if package.suffix == ".whl" else "gztar")
             (found,) = Path(scratch).rglob("h2o.jar")
             OLD_JARS.mkdir(exist_ok=True)
@@ -135,7 +144,6 @@ def old(
 
 TREES = {"ntrees": 4, "max_depth": 4, "min_rows": 5}
 EXPLAINED = ("contributions", "leaves", "staged")
-# Releases before 3.26 refuse every Java after 10; what is different in their files, edited files reach.
 MODELS = [
     old("old_3_26_gbm", "3.26.0.11", "gbm", "amount", EXPLAINED, **TREES),
     old("old_3_26_drf", "3.26.0.11", "drf", "flag", EXPLAINED, **TREES),
