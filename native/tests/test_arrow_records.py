@@ -5,6 +5,7 @@ from pathlib import Path
 import mojo_scorer
 import numpy as np
 import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pytest
 from mojo_scorer import RowError
@@ -84,6 +85,21 @@ def test_pandas(model: mojo_scorer.Model) -> None:
     # Mixed objects have no Arrow type; they are read one by one.
     mixed = pd.DataFrame({"alpha": [1.5, "2.5", None]}, dtype=object)
     np.testing.assert_array_equal(model.matrix(mixed)[:, 0], [1.5, 2.5, np.nan])
+
+
+def test_polars(model: mojo_scorer.Model) -> None:
+    """Text as views, several chunks, codes of its own kinds; nothing of it passes through pyarrow."""
+    frame, expected = pl.DataFrame(ROWS), model.matrix(ROWS)
+    np.testing.assert_array_equal(model.matrix(frame), expected)
+    np.testing.assert_array_equal(model.matrix(frame[3:10]), expected[3:10])
+    twice = pl.concat([frame, frame], rechunk=False)
+    np.testing.assert_array_equal(model.matrix(twice), np.vstack([expected, expected]))
+    levels = frame.with_columns(
+        pl.col("few").cast(pl.Categorical), pl.col("some").cast(pl.Enum(["s44", "never seen", "s03"]))
+    )
+    np.testing.assert_array_equal(model.matrix(levels), expected)
+    assert model.matrix_and_counts(levels)[1]["unseen"] == {"some": 3}
+    assert model.predict(levels)["predict"] == model.predict(ROWS)["predict"]
 
 
 def test_a_matrix_stays_what_it_is(model: mojo_scorer.Model) -> None:
