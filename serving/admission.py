@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
+from serving.early_start import in_task
 from serving.errors import ApiError, bad_request, unavailable
 from serving.metrics import INFLIGHT, SHED
 
@@ -35,6 +36,7 @@ class Ticket:
         """
         if not self.asked:  # without one, the limits of the stores and `require_time` are enough
             return await work
+        await in_task()
         try:
             async with asyncio.timeout(self.deadline - time.monotonic()) as limit:
                 return await work
@@ -53,16 +55,18 @@ class Admission:
         self._inside = 0
 
     @contextmanager
-    def enter(self, timeout_ms: str | None) -> Iterator[Ticket]:
+    def enter(self, timeout_ms: str | None, remaining: float | None = None) -> Iterator[Ticket]:
         """Be in flight during the block.
 
         Args:
             timeout_ms: what the caller says in X-Timeout-Ms; it can only shorten the server's own limit.
+            remaining: seconds that the protocol itself leaves, if it says so.
 
         Raises:
             ApiError: 503 at once where too many are in flight, 400 for a timeout that is no number.
         """
-        seconds = self._timeout if timeout_ms is None else min(self._timeout, _seconds(timeout_ms))
+        asked = None if timeout_ms is None else _seconds(timeout_ms)
+        seconds = min(limit for limit in (self._timeout, asked, remaining) if limit is not None)
         if self._inside >= self._most:
             SHED.labels("inflight").inc()
             raise unavailable(

@@ -6,12 +6,13 @@ BYTES are a uint32 length and that many bytes for each element, BOOL is one byte
 
 import math
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from serving.errors import bad_request
+from serving.json_reading import show
 
 _NUMBERS = {
     **{f"INT{bits}": f"<i{bits // 8}" for bits in (8, 16, 32, 64)},
@@ -20,23 +21,44 @@ _NUMBERS = {
 }
 
 
-class Tail:
+def attach_tail(inputs: object, content: bytes) -> None:
+    """Put the values that are behind the JSON where JSON would have them: under `data` of their input.
+
+    What is no list of tensors is left to be refused by whoever reads it.
+
+    Raises:
+        ApiError: 400 if the sizes that the inputs announce are not those of `content`.
+    """
+    tail = _Tail(content)
+    for item in inputs if isinstance(inputs, list) else []:
+        parameters = item.get("parameters") if isinstance(item, dict) else None
+        if not isinstance(parameters, dict) or "binary_data_size" not in parameters:
+            continue
+        name, datatype = item.get("name"), item.get("datatype")
+        if item.get("data") is not None:
+            raise bad_request(f"input {show(name)} has data and a binary_data_size: send one of them")
+        item["data"] = decode_tensor(name, datatype, tail.take(name, parameters["binary_data_size"]))
+    tail.require_end()
+
+
+class _Tail:
     """The bytes behind the JSON, taken from the front, tensor by tensor."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content
         self._taken = 0
 
-    def take(self, name: str, datatype: str, size: object) -> list[Any]:
-        """The next `size` bytes as the values of a tensor; NaN is None. ApiError 400 if they are not."""
+    def take(self, name: object, size: object) -> bytes:
+        """The next `size` bytes; ApiError 400 if there are not as many."""
         left = len(self._content) - self._taken
         if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= left:
             raise bad_request(
-                f"input {name} announces binary_data_size {size!r}; {left} bytes are left behind the JSON"
+                f"input {show(name)} announces binary_data_size {show(size)}; "
+                f"{left} bytes are left behind the JSON"
             )
         part = self._content[self._taken : self._taken + size]
         self._taken += size
-        return decode_tensor(name, datatype, part)
+        return part
 
     def require_end(self) -> None:
         """ApiError 400 if bytes are left that no tensor announced."""
@@ -46,39 +68,44 @@ class Tail:
             )
 
 
-def decode_tensor(name: str, datatype: str, part: bytes) -> list[Any]:
-    """The values in the bytes of one input tensor; NaN is None, as a missing value is in JSON."""
+def decode_tensor(name: object, datatype: object, part: bytes) -> list[Any]:
+    """The values in the bytes of one input tensor; NaN is None, as a missing value is in JSON.
+
+    Raises:
+        ApiError: 400 if they are no such values.
+    """
     if datatype == "BYTES":
         return _decode_texts(name, part)
     if datatype == "BOOL":
         if not set(part) <= {0, 1}:
             raise bad_request(f"input {name} is BOOL; each of its bytes must be 0 or 1")
         return [value == 1 for value in part]
-    kind = np.dtype(_NUMBERS[datatype])
+    if datatype not in _NUMBERS:
+        known = ", ".join(("BOOL", *_NUMBERS, "BYTES"))
+        raise bad_request(f"input {name} has the datatype {show(datatype)}; known are {known}")
+    kind = np.dtype(_NUMBERS[str(datatype)])
     if len(part) % kind.itemsize:
         raise bad_request(
             f"input {name} has {len(part)} bytes; {datatype} has {kind.itemsize} for each value"
         )
     values: list[Any] = np.frombuffer(part, kind).tolist()
-    if datatype.startswith("FP"):
-        return [None if math.isnan(value) else value for value in values]
-    return values
+    return missing_as_none(values) if kind.kind == "f" else values
 
 
-def encode_tensor(tensor: dict[str, Any]) -> bytes:
-    """The bytes of an output tensor, whose `data` is taken out and replaced by the size of the bytes."""
-    data, datatype = tensor.pop("data"), tensor["datatype"]
+def missing_as_none(values: Iterable[float]) -> list[float | None]:
+    """Numbers with None for each NaN."""
+    return [None if math.isnan(value) else value for value in values]
+
+
+def encode_tensor(datatype: str, values: Iterable[Any]) -> bytes:
+    """The bytes of an output tensor."""
     if datatype == "BYTES":
-        texts = [text.encode() for text in data]
-        content = b"".join(struct.pack("<I", len(text)) + text for text in texts)
-    else:
-        content = np.asarray(data, _NUMBERS[datatype]).tobytes()
-    known: Mapping[str, object] = tensor.get("parameters", {})
-    tensor["parameters"] = {**known, "binary_data_size": len(content)}
-    return content
+        texts = [text.encode() for text in values]
+        return b"".join(struct.pack("<I", len(text)) + text for text in texts)
+    return np.asarray(values, _NUMBERS[datatype]).tobytes()
 
 
-def _decode_texts(name: str, part: bytes) -> list[Any]:
+def _decode_texts(name: object, part: bytes) -> list[Any]:
     values: list[Any] = []
     at = 0
     while at < len(part):

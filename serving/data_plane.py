@@ -1,6 +1,6 @@
 """The prediction API: the Open Inference Protocol (V2) and the short form `/predict`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import metadata
 from typing import Any
 
@@ -20,6 +20,7 @@ from serving.predictor import Predictor
 from serving.request_reading import read_body, read_event_time, read_header_length
 from serving.responses import json_response
 from serving.row_batch import require_keys
+from serving.served_model import ServedModel
 
 EXTENSIONS = ("binary_tensor_data", "model_repository", "statistics")
 
@@ -72,15 +73,35 @@ class DataPlane:
 
     async def respond(self, request: Request, read: Callable[[bytes], Question]) -> Response:
         """The answer to what `read` finds in the body, whatever dialect it is in."""
-        event_time = read_event_time(request)
         body = await read_body(request, self._limits.max_body_bytes, self._limits.body_seconds)
-        with self._admission.enter(request.headers.get(TIMEOUT_HEADER)) as ticket:
-            answer = await self._predictor.answer(lambda: read(body), len(body), ticket, event_time)
-        return Response(answer.body.content, 200, _headers(answer))
+        answer = await self.answer(lambda: read(body), len(body), request.headers)
+        return Response(answer.body.content, 200, {"Content-Type": _JSON, **describe_route(answer)})
+
+    async def answer(
+        self,
+        read: Callable[[], Question],
+        size: int,
+        headers: Mapping[str, str],
+        remaining: float | None = None,
+    ) -> Answer:
+        """The answer to what `read` finds in a request of `size` bytes, whatever protocol it came by.
+
+        Args:
+            read: reads and checks the request.
+            size: bytes of the request.
+            headers: those of the request, or what the protocol has in their place; small letters.
+            remaining: seconds that the protocol itself leaves, if it says so.
+
+        Raises:
+            ApiError: the request cannot be answered, or not in the time it has.
+        """
+        with self._admission.enter(headers.get(TIMEOUT_HEADER.lower()), remaining) as ticket:
+            work = self._predictor.answer(read, size, ticket, read_event_time(headers))
+            return await ticket.within(work)
 
     async def server_metadata(self) -> Response:
         """Name, version and protocol extensions of the server."""
-        return json_response({"name": "mojoline", "version": _version(), "extensions": EXTENSIONS})
+        return json_response(describe_server())
 
     async def repository_index(self, request: Request) -> Response:
         """The loaded versions of every model and their states: `{"ready"?: true}` for the ready ones only."""
@@ -90,14 +111,22 @@ class DataPlane:
         ready = content.get("ready", False)
         if not isinstance(ready, bool):
             raise bad_request(f"ready is {show(ready)}; true or false is needed")
-        return json_response(index_models(self._context.states, ready_only=ready))
+        return json_response(self.describe_repository(ready_only=ready))
+
+    def describe_repository(self, *, ready_only: bool) -> list[dict[str, str]]:
+        """The loaded versions of every model and their states."""
+        return index_models(self._context.states, ready_only=ready_only)
 
     async def statistics(self, request: Request) -> Response:
         """How often each version was asked, and how long that took, since the server started."""
         model, version = request.path_params.get("model"), request.path_params.get("version")
+        return json_response(self.describe_statistics(model, version))
+
+    def describe_statistics(self, model: str | None, version: str | None) -> dict[str, object]:
+        """The statistics of all loaded versions, of a model or of a version; ApiError if there is none."""
         if model is not None:
             self._context.catalog.pick(model, version)
-        return json_response({"model_stats": model_statistics(self._context.catalog, model, version)})
+        return {"model_stats": model_statistics(self._context.catalog, model, version)}
 
     async def live(self) -> Response:
         """Whether the process answers."""
@@ -117,9 +146,13 @@ class DataPlane:
     async def model_metadata(self, request: Request) -> Response:
         """Inputs and outputs of a model; `versions` are those that are loaded."""
         model, version = _path(request)
+        content, served = self.describe_model(model, version)
+        return json_response(content, headers={"X-Model-Version": served.version})
+
+    def describe_model(self, model: str, version: str | None) -> tuple[dict[str, object], ServedModel]:
+        """A model's metadata and the version that it is about; ApiError if there is none."""
         served = self._context.catalog.pick(model, version).champion
-        loaded = sorted(self._context.catalog.slots[model].loaded)
-        return json_response(served.describe(loaded), headers={"X-Model-Version": served.version})
+        return served.describe(sorted(self._context.catalog.slots[model].loaded)), served
 
     async def model_ready(self, request: Request) -> Response:
         """Whether a model (or one of its versions) is loaded."""
@@ -139,22 +172,16 @@ class DataPlane:
         self.router.add_api_route(path, endpoint, methods=["POST"], response_model=None, openapi_extra=extra)
 
 
-def _version() -> str:
-    try:
-        return metadata.version("mojoline")
-    except metadata.PackageNotFoundError:  # run from a checkout, which is the usual way
-        return "checkout"
+def describe_server() -> dict[str, object]:
+    """Name, version and protocol extensions of the server."""
+    return {"name": "mojoline", "version": _version(), "extensions": EXTENSIONS}
 
 
-def _request_id(request: Request) -> str:
-    return str(request.scope["request_id"])
-
-
-def _headers(answer: Answer) -> dict[str, str]:
+def describe_route(answer: Answer) -> dict[str, str]:
+    """The headers of an answer that say who made it, and how."""
     route, question = answer.route, answer.question
     spent = ", ".join(f"{stage};dur={1000 * seconds:.3f}" for stage, seconds in question.seconds.items())
     headers = {
-        "Content-Type": _JSON,
         "X-Model-Name": route.served.name,
         "X-Model-Version": route.served.version,
         "X-Variant": route.variant,
@@ -164,7 +191,20 @@ def _headers(answer: Answer) -> dict[str, str]:
     }
     if route.sticky is not None:
         headers["X-Variant-Sticky"] = str(route.sticky).lower()
+    if answer.serving.experiment is not None:
+        headers["X-Experiment"] = answer.serving.experiment.id
     return headers
+
+
+def _version() -> str:
+    try:
+        return metadata.version("mojoline")
+    except metadata.PackageNotFoundError:  # run from a checkout, which is the usual way
+        return "checkout"
+
+
+def _request_id(request: Request) -> str:
+    return str(request.scope["request_id"])
 
 
 def _path(request: Request) -> tuple[str, str | None]:

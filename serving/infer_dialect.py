@@ -1,15 +1,17 @@
 """Inference requests of the Open Inference Protocol (V2), with and without its binary tensor extension."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, overload
 
 import orjson
 
-from serving.binary_tensors import Tail, encode_tensor
+from serving.binary_tensors import attach_tail, encode_tensor
 from serving.inference import Body, Question, Scores, as_text, check_for
 from serving.json_reading import parse_json
 from serving.routing import Serving
 from serving.tensors import InferenceRequest, output_tensors, parse_inference
+
+Write = Callable[[Question, Scores, InferenceRequest], Body]
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
 
@@ -23,23 +25,24 @@ def read_infer(
         ApiError: the request is malformed or too large.
     """
     content = parse_json(body if header_length is None else body[:header_length])
-    tail = Tail(b"" if header_length is None else body[header_length:])
-    return question_of(serving, content, tail, max_rows, request_id)
+    attach_tail(content.get("inputs"), b"" if header_length is None else body[header_length:])
+    return question_of(serving, content, max_rows, request_id, _write)
 
 
 def question_of(
-    serving: Serving, content: Mapping[str, Any], tail: Tail, max_rows: int, request_id: str
+    serving: Serving, content: Mapping[str, Any], max_rows: int, request_id: str, write: Write
 ) -> Question:
-    """The question in a request whose JSON part was read."""
+    """The question in a request that is as JSON has it, whatever it came as; `write` makes its answer.
+
+    Raises:
+        ApiError: the request is malformed or too large.
+    """
     route = serving.route(_tensor_entities(content, serving.champion.entity_key), request_id)
     served = route.served
-    request = check_for(route, lambda: parse_inference(served, content, max_rows, tail))
+    request = check_for(route, lambda: parse_inference(served, content, max_rows))
 
     # the entity key alone asks for the stored features; beside columns it only names who a row is about
     lookup = None if request.columns else request.passed_over.get(served.entity_key or "")
-
-    def write(question: Question, result: Scores) -> Body:
-        return _write(question, result, request)
 
     return Question(
         serving=serving,
@@ -49,29 +52,41 @@ def question_of(
         features=_ColumnRows(request),
         lookup=lookup,
         entities=[as_text(value) for value in request.passed_over.get(served.entity_key or "", [])],
-        write=write,
+        write=lambda question, result: write(question, result, request),
         contributions=request.contributions,
     )
 
 
-def _write(question: Question, result: Scores, request: InferenceRequest) -> Body:
+def describe_answer(question: Question, request: InferenceRequest) -> dict[str, Any]:
+    """What an answer says besides its outputs."""
     served = question.route.served
-    tensors = output_tensors(served, result, request)
-    tails = [encode_tensor(tensor) for tensor in tensors if request.is_binary(str(tensor["name"]))]
-    content = orjson.dumps(
-        {
-            "model_name": served.name,
-            "model_version": served.version,
-            "id": question.request_id if request.id is None else request.id,
-            "parameters": {
-                "variant": question.route.variant,
-                "request_id": question.request_id,
-                "cache": question.cache,
-                **question.facts(),
-            },
-            "outputs": tensors,
+    return {
+        "model_name": served.name,
+        "model_version": served.version,
+        "id": question.request_id if request.id is None else request.id,
+        "parameters": {
+            "variant": question.route.variant,
+            **_experiment(question),
+            "request_id": question.request_id,
+            "cache": question.cache,
+            **question.facts(),
         },
-        option=orjson.OPT_SERIALIZE_NUMPY,
+    }
+
+
+def _experiment(question: Question) -> dict[str, str]:
+    experiment = question.serving.experiment
+    return {} if experiment is None else {"experiment": experiment.id}
+
+
+def _write(question: Question, result: Scores, request: InferenceRequest) -> Body:
+    tensors, tails = output_tensors(question.route.served, result, request), []
+    for tensor in tensors:
+        if request.is_binary(tensor["name"]):
+            tails.append(encode_tensor(tensor["datatype"], tensor.pop("data")))
+            tensor["parameters"] = {**tensor.get("parameters", {}), "binary_data_size": len(tails[-1])}
+    content = orjson.dumps(
+        {**describe_answer(question, request), "outputs": tensors}, option=orjson.OPT_SERIALIZE_NUMPY
     )
     if not tails:
         return Body(content)

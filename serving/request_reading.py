@@ -1,14 +1,17 @@
 """Reading a request: its body within the limits, and the headers that matter to a prediction."""
 
 import asyncio
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from starlette.requests import ClientDisconnect, Request
+from starlette.types import Scope
 
 from serving.errors import ApiError, bad_request, too_large, unavailable
 from serving.metrics import SHED
 
 SMALL_BODY = 65_536  # what uvicorn holds of a body in any case
+_MORE = "the body has more than {} bytes, which is the most that is allowed"
 LARGEST_AT_ONCE = 64  # bodies of the largest size that may be arriving at the same time
 
 
@@ -16,6 +19,22 @@ class _Arriving:
     """Bytes of the larger bodies that are arriving: slow senders of many of them must not fill the memory."""
 
     held = 0
+
+
+class WholeRequest(Request):
+    """A request that has arrived: its body is there, and its headers stand in a dict."""
+
+    def __init__(self, scope: Scope, content: bytes) -> None:
+        super().__init__(scope)
+        self.content = content
+        self._fields = {
+            name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(scope["headers"])
+        }
+
+    @property
+    def headers(self) -> Mapping[str, str]:  # type: ignore[override]
+        """By name in small letters; the first of a name."""
+        return self._fields
 
 
 async def read_body(request: Request, limit: int, seconds: float) -> bytes:
@@ -36,15 +55,17 @@ async def read_body(request: Request, limit: int, seconds: float) -> bytes:
     announced = headers.get("content-length", "")
     if announced.isdigit() and int(announced) > limit:
         raise too_large(f"the body has {announced} bytes; at most {limit} are allowed: send several requests")
+    if isinstance(request, WholeRequest):
+        if len(request.content) > limit:
+            raise too_large(_MORE.format(limit))
+        return request.content
     chunks, size, held = [], 0, 0
     try:
         async with asyncio.timeout(seconds):
             async for chunk in request.stream():
                 size += len(chunk)
                 if size > limit:
-                    raise too_large(
-                        f"the body has more than {limit} bytes, which is the most that is allowed"
-                    )
+                    raise too_large(_MORE.format(limit))
                 chunks.append(chunk)
                 if size > SMALL_BODY:
                     held += len(chunk)
@@ -75,9 +96,9 @@ def read_header_length(request: Request, body: bytes) -> int | None:
     return int(text[:12])
 
 
-def read_event_time(request: Request) -> datetime | None:
+def read_event_time(headers: Mapping[str, str]) -> datetime | None:
     """When the rows of a replay happened: `X-Event-Time`, ISO 8601, UTC unless it says otherwise."""
-    text = request.headers.get("x-event-time")
+    text = headers.get("x-event-time")
     if text is None:
         return None
     try:

@@ -4,10 +4,12 @@ import logging
 import random
 import re
 import time
-import uuid
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 
+from prometheus_client import Counter, Histogram
 from starlette.datastructures import MutableHeaders
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.metrics import REST_IN_PROGRESS, REST_REQUESTS, REST_SECONDS
@@ -35,7 +37,7 @@ class RequestScope:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = _request_id(scope["headers"])
+        request_id = read_request_id(scope["headers"])
         scope["request_id"] = request_id
         head: Message = {}
         started = time.perf_counter()
@@ -53,50 +55,88 @@ class RequestScope:
         REST_IN_PROGRESS.inc()
         try:
             await self._app(scope, receive, send_with_id)
-        except Exception:
-            _log.exception("request %s failed", request_id, extra={"request_id": request_id})
+        except Exception as error:
+            answer = failure(scope, error)
             if head:
                 raise
-            answer = error_response(500, f"the server failed; its log has the details of {request_id}")
             await answer(scope, receive, send_with_id)
         finally:
             REST_IN_PROGRESS.dec()
-            _note(scope, head, time.perf_counter() - started)
+            note_request(scope, head, time.perf_counter() - started)
 
 
-def _note(scope: Scope, head: Message, seconds: float) -> None:
+def failure(scope: Scope, error: Exception) -> Response:
+    """Log what the code inside raised; the answer, which keeps that to itself."""
+    request_id = scope["request_id"]
+    _log.error("request %s failed", request_id, exc_info=error, extra={"request_id": request_id})
+    return error_response(500, f"the server failed; its log has the details of {request_id}")
+
+
+def note_request(scope: Scope, head: Message, seconds: float) -> None:
     """Count the request under the path of its route, never under one that a caller made up; log some."""
     method, status = scope["method"], head.get("status", 0)
     route = scope.get("route")
     path = scope.get("route_path") or getattr(route, "path", "unknown")
     if path == "unknown":
         method = "unknown"
-    REST_REQUESTS.labels(method, path, status).inc()
-    REST_SECONDS.labels(method, path).observe(seconds)
-    if status < 500 and random.random() >= LOGGED_SHARE:  # noqa: S311 - a sample, no secret
+    count, duration = _measures(method, path, status)
+    count.inc()
+    duration.observe(seconds)
+    said = head.get("headers", ())
+    failed = status >= 500
+    log_request(scope["request_id"], scope["headers"], said, (method, path, status), seconds, failed=failed)
+
+
+@lru_cache(1024)
+def _measures(method: str, path: str, status: int) -> tuple[Counter, Histogram]:
+    return REST_REQUESTS.labels(method, path, status), REST_SECONDS.labels(method, path)
+
+
+def log_request(
+    request_id: str,
+    headers: Iterable[tuple[bytes, bytes]],
+    said: Iterable[tuple[bytes, bytes]],
+    outcome: tuple[object, object, object],
+    seconds: float,
+    *,
+    failed: bool,
+) -> None:
+    """One line about a request: always if it failed, else for a share of them.
+
+    Args:
+        request_id: its id.
+        headers: those of the request.
+        said: those of the answer.
+        outcome: method, path and status.
+        seconds: how long it took.
+        failed: whether the server is to blame.
+    """
+    if not failed and random.random() >= LOGGED_SHARE:  # noqa: S311 - a sample, no secret
         return
-    said = {name: value.decode("latin-1") for name, value in head.get("headers", ())}
-    trace_id, span_id = _trace(scope["headers"])
+    trace_id, span_id = _trace(headers)
+    named = {name: value.decode("latin-1") for name, value in said}
+    method, path, status = outcome
     facts = {
-        "request_id": scope["request_id"],
+        "request_id": request_id,
         "trace_id": trace_id,
         "span_id": span_id,
-        "model_name": said.get(b"x-model-name"),
-        "model_version": said.get(b"x-model-version"),
-        "variant": said.get(b"x-variant"),
+        "model_name": named.get(b"x-model-name"),
+        "model_version": named.get(b"x-model-version"),
+        "variant": named.get(b"x-variant"),
         "method": method,
         "path": path,
         "status": status,
         "dur_ms": round(1000 * seconds, 3),
     }
-    _log.log(logging.INFO if status < 500 else logging.WARNING, "%s %s", method, path, extra=facts)
+    _log.log(logging.WARNING if failed else logging.INFO, "%s %s", method, path, extra=facts)
 
 
-def _request_id(headers: Iterable[tuple[bytes, bytes]]) -> str:
+def read_request_id(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """What the caller calls the request, if that can be a name; else a new one."""
     for name, value in headers:
         if name == b"x-request-id" and _ID.fullmatch(value):
             return str(value.decode("ascii"))
-    return uuid.uuid4().hex
+    return f"{random.getrandbits(128):032x}"  # noqa: S311 - has to be unique, not secret
 
 
 def _trace(headers: Iterable[tuple[bytes, bytes]]) -> tuple[str | None, str | None]:

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from serving.binary_tensors import Tail
 from serving.errors import bad_request
 from serving.inference import Scores
 from serving.json_reading import show
@@ -56,16 +55,13 @@ class _Tensor:
     data: list[Any]
 
 
-def parse_inference(
-    served: ServedModel, content: Mapping[str, Any], max_rows: int, tail: Tail
-) -> InferenceRequest:
+def parse_inference(served: ServedModel, content: Mapping[str, Any], max_rows: int) -> InferenceRequest:
     """The columns in an inference request; 400 or 413 names the tensor, the value and what is allowed.
 
     Args:
         served: the version that is to answer.
-        content: the JSON part.
+        content: the request as it is in JSON.
         max_rows: most rows in one request.
-        tail: the binary part, which must be used up.
     """
     require_keys(content, _REQUEST_KEYS)
     identifier = content.get("id")
@@ -75,8 +71,7 @@ def parse_inference(
     inputs = content.get("inputs")
     if not isinstance(inputs, list) or not inputs:
         raise bad_request(f"inputs is {show(inputs)}; a list of tensors is needed, one per column")
-    tensors = [_parse_tensor(index, item, tail) for index, item in enumerate(inputs)]
-    tail.require_end()
+    tensors = [_parse_tensor(index, item) for index, item in enumerate(inputs)]
     if len(tensors) == 1 and len(tensors[0].shape) == 2 and tensors[0].name == MATRIX:
         tensors = _split_matrix(served, tensors[0])
     rows = tensors[0].shape[0]
@@ -103,10 +98,10 @@ def parse_inference(
     return InferenceRequest(identifier, rows, columns, passed_over, outputs, binary, all_binary)
 
 
-def output_tensors(served: ServedModel, result: Scores, request: InferenceRequest) -> list[dict[str, object]]:
+def output_tensors(served: ServedModel, result: Scores, request: InferenceRequest) -> list[dict[str, Any]]:
     """The answer's tensors: `predict` (labels) where there are labels, then one per score."""
     shape = [len(result.values)]
-    tensors: list[dict[str, object]] = []
+    tensors: list[dict[str, Any]] = []
     if result.labels is not None:
         tensors.append({"name": "predict", "datatype": "BYTES", "shape": shape, "data": result.labels})
     for index, name in enumerate(served.output_fields):
@@ -129,7 +124,7 @@ def output_tensors(served: ServedModel, result: Scores, request: InferenceReques
     return [by_name[name] for name in request.outputs]
 
 
-def _parse_tensor(index: int, item: Any, tail: Tail) -> _Tensor:  # noqa: ANN401 - any JSON value
+def _parse_tensor(index: int, item: Any) -> _Tensor:  # noqa: ANN401 - any JSON value
     where = f"inputs[{index}]"
     if not isinstance(item, dict):
         raise bad_request(f"{where} is {show(item)}; a tensor object is needed")
@@ -137,15 +132,11 @@ def _parse_tensor(index: int, item: Any, tail: Tail) -> _Tensor:  # noqa: ANN401
     name, shape, datatype, data = (item.get(key) for key in ("name", "shape", "datatype", "data"))
     if not isinstance(name, str):
         raise bad_request(f"{where}.name is {show(name)}; the name of a column is needed")
-    parameters = _read_parameters(item, where)
+    _read_parameters(item, where)
     if not isinstance(shape, list) or len(shape) not in (1, 2) or not all(_is_size(size) for size in shape):
         raise bad_request(f"input {name} has the shape {show(shape)}; [n] or [n, 1] is needed")
     if datatype not in DATATYPES:
         raise bad_request(f"input {name} has the datatype {show(datatype)}; known are {', '.join(DATATYPES)}")
-    if "binary_data_size" in parameters:
-        if data is not None:
-            raise bad_request(f"input {name} has data and a binary_data_size: send one of them")
-        data = tail.take(name, datatype, parameters["binary_data_size"])
     if not isinstance(data, list):
         raise bad_request(f"input {name} has the data {show(data)}; a list is needed")
     return _Tensor(name, shape, datatype, _flatten(name, shape, data))

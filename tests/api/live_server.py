@@ -59,7 +59,7 @@ class LiveServer:
 
     def __init__(self, registry: FilesystemRegistry) -> None:
         self.registry = registry
-        self.ports = free_ports(2)
+        self.ports = free_ports(3)
         self.url = f"http://127.0.0.1:{self.ports[0]}"
         self.api = httpx.Client(base_url=self.url, timeout=30, trust_env=False)
         self.admin = httpx.Client(
@@ -115,6 +115,8 @@ class ServerProcess(LiveServer):
                 "MOJOLINE_REGISTRY_URL": f"file://{registry.root}",
                 "MOJOLINE_PORTS__REST": str(self.ports[0]),
                 "MOJOLINE_PORTS__ADMIN": str(self.ports[1]),
+                "MOJOLINE_PORTS__GRPC": str(self.ports[2]),
+                "MOJOLINE_SERVING__GRPC": "false",
                 "MOJOLINE_ADMIN_TOKEN": TOKEN,
                 "MOJOLINE_SERVING__POLL_SECONDS": "0.2",
                 **env,
@@ -143,11 +145,11 @@ class ServerThread(LiveServer):
 
     def __init__(self, registry: FilesystemRegistry, **overrides: object) -> None:
         super().__init__(registry)
-        given = {"poll_seconds": 0.2, **overrides.pop("serving", {})}
+        given = {"poll_seconds": 0.2, "grpc": False, **overrides.pop("serving", {})}
         self._settings = load_settings(
             home=registry.root / "home",
             registry_url=f"file://{registry.root}",
-            ports={"rest": self.ports[0], "admin": self.ports[1]},
+            ports=dict(zip(("rest", "admin", "grpc"), self.ports, strict=True)),
             **{"admin_token": TOKEN, "serving": given, **overrides},
         )
         self._loop = uvloop.new_event_loop()
@@ -169,10 +171,14 @@ class ServerThread(LiveServer):
     def failure(self) -> str | None:
         return self._failure
 
+    def stop_soon(self) -> None:
+        """Begin to end it, as SIGTERM does."""
+        self._loop.call_soon_threadsafe(self._stopping.set)
+
     def close(self) -> None:
         super().close()
         if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._stopping.set)
+            self.stop_soon()
         self._thread.join(60)
         assert not self._thread.is_alive()
 

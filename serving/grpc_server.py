@@ -1,0 +1,64 @@
+"""gRPC beside REST: in the same event loop, before the same models, with the same limits."""
+
+import asyncio
+from typing import Any
+
+from fastapi import FastAPI
+
+from mojoline.settings import Settings
+from serving.context import ServingContext
+from serving.errors import PortTakenError
+
+PORT_KEY = "MOJOLINE_PORTS__GRPC"
+
+
+class GrpcServer:
+    """Serves from `serve` until `should_exit` is set; then ends the calls in flight first."""
+
+    def __init__(self, app: FastAPI, context: ServingContext, settings: Settings, *, shared: bool) -> None:
+        """Nothing is opened yet.
+
+        Args:
+            app: the prediction API, whose data plane and API keys are used.
+            context: what they share.
+            settings: the effective settings.
+            shared: other workers listen on the same port.
+        """
+        self.should_exit = asyncio.Event()
+        self._app = app
+        self._context = context
+        self._settings = settings
+        self._shared = shared
+
+    async def serve(self) -> None:
+        """Answer calls; PortTakenError if somebody took the port by now."""
+        # takes a third of a second: REST need not wait for it
+        module = await asyncio.get_running_loop().run_in_executor(None, _import_service)
+        host, port = self._settings.serving.host, self._settings.ports.grpc
+        state = self._app.state
+        service = module.GrpcService(self._context, state.plane, state.api_keys)
+        server = module.grpc.aio.server(options=self._options())
+        server.add_generic_rpc_handlers(service.handlers())
+        try:
+            server.add_insecure_port(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+        except RuntimeError as error:
+            raise PortTakenError(f"port {port} on {host} cannot be had: set {PORT_KEY}") from error
+        await server.start()
+        await self.should_exit.wait()
+        service.closing.set()
+        await server.stop(self._settings.serving.drain_seconds)
+
+    def _options(self) -> list[tuple[str, int]]:
+        limits = self._settings.serving
+        return [
+            ("grpc.so_reuseport", int(self._shared)),
+            ("grpc.max_receive_message_length", limits.max_body_bytes),
+            ("grpc.max_send_message_length", -1),
+            ("grpc.max_concurrent_streams", limits.max_inflight),  # of one connection
+        ]
+
+
+def _import_service() -> Any:  # noqa: ANN401 - a module
+    from serving import grpc_service
+
+    return grpc_service
