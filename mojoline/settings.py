@@ -97,6 +97,13 @@ class ServingSettings(_Group):
     rate_per_key: float | None = Field(
         default=None, gt=0, description="requests a second with one API key; default: any number"
     )
+    tls_cert: Path | None = Field(
+        default=None, description="certificate chain (PEM): the prediction API speaks TLS only"
+    )
+    tls_key: Path | None = Field(default=None, description="private key (PEM) of tls_cert")
+    tls_client_ca: Path | None = Field(
+        default=None, description="authorities (PEM) one of which must have signed a caller's certificate"
+    )
     audit_file: Path | None = Field(
         default=None, description="JSON lines of what was done on the control plane; they are logged as well"
     )
@@ -116,6 +123,17 @@ class ServingSettings(_Group):
     threads: int | None = Field(
         default=None, gt=0, description="threads for inference; default: 1.5 for each core"
     )
+
+    @model_validator(mode="after")
+    def _tls_is_whole(self) -> Self:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("tls_cert and tls_key are needed together")
+        if self.tls_client_ca is not None and self.tls_cert is None:
+            raise ValueError("tls_client_ca is of no use without tls_cert and tls_key")
+        for path in (self.tls_cert, self.tls_key, self.tls_client_ca):
+            if path is not None and not os.access(path, os.R_OK):
+                raise ValueError(f"{path} cannot be read")
+        return self
 
 
 class CacheSettings(_Group):

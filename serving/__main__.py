@@ -23,6 +23,7 @@ from mojoline.errors import MojolineError
 from mojoline.settings import Settings, SettingsError, load_settings
 from serving.json_logs import install_logs
 from serving.plain_models import PlainModels, find_models
+from serving.tracing import close_tracing, install_tracing
 
 EXIT_SETTINGS = 78
 EXIT_UNAVAILABLE = 69
@@ -65,7 +66,9 @@ async def _serve_until_signal(settings: Settings, options: argparse.Namespace) -
         loop.add_signal_handler(number, stopping.set)
     loop.add_signal_handler(signal.SIGHUP, reread.set)
     orphaned = loop.create_task(_end_with_parent(stopping)) if options.worker is not None else None
+    install_tracing()
     await serve(settings, stopping, _plain_models(options), worker=options.worker, reread=reread)
+    await loop.run_in_executor(None, close_tracing)
     if orphaned is not None:
         orphaned.cancel()
 

@@ -19,6 +19,7 @@ from serving.hot_path import HotPath
 from serving.metrics_page import metrics_page
 from serving.request_scope import RequestScope
 from serving.responses import install_error_handlers
+from serving.tracing import RequestTracing, is_tracing
 
 # FastAPI's own exporters send exception texts wherever the environment says; nothing leaves from here
 _SILENT: TelemetryConfig = {"auto_configure": False, "tracing": False, "metrics": False, "logs": False}
@@ -64,6 +65,8 @@ def create_app(
     if settings.api_keys is not None:
         app.state.api_keys = ApiKeys(settings.api_keys, settings.serving.rate_per_key)
         app.add_middleware(ApiKeyGuard, keys=app.state.api_keys)
+    if is_tracing():
+        app.add_middleware(RequestTracing)
     app.add_middleware(RequestScope, is_draining=lambda: shared.catalog.draining)
     return app
 
@@ -75,6 +78,8 @@ def create_admin_app(context: ServingContext) -> FastAPI:
     install_error_handlers(app)
     app.add_middleware(BearerGuard, settings=context.settings)
     app.add_middleware(AuditTrail, log=context.audit)
+    if is_tracing():
+        app.add_middleware(RequestTracing)
     app.add_middleware(RequestScope, is_draining=lambda: context.catalog.draining)
     return app
 

@@ -40,13 +40,28 @@ class GrpcServer:
         server = module.grpc.aio.server(options=self._options())
         server.add_generic_rpc_handlers(service.handlers())
         try:
-            server.add_insecure_port(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+            address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+            if self._settings.serving.tls_cert is None:
+                server.add_insecure_port(address)
+            else:
+                server.add_secure_port(address, self._credentials(module.grpc))
         except RuntimeError as error:
             raise PortTakenError(f"port {port} on {host} cannot be had: set {PORT_KEY}") from error
         await server.start()
         await self.should_exit.wait()
         service.closing.set()
         await server.stop(self._settings.serving.drain_seconds)
+
+    def _credentials(self, grpc: Any) -> Any:  # noqa: ANN401 - the module, and what is its
+        """The certificates of REST: whoever is refused there must not come in here."""
+        limits = self._settings.serving
+        assert limits.tls_cert is not None  # noqa: S101 - the caller looked
+        assert limits.tls_key is not None  # noqa: S101 - the settings have both or none
+        authorities = limits.tls_client_ca.read_bytes() if limits.tls_client_ca else None
+        pair = (limits.tls_key.read_bytes(), limits.tls_cert.read_bytes())
+        return grpc.ssl_server_credentials(
+            [pair], root_certificates=authorities, require_client_auth=authorities is not None
+        )
 
     def _options(self) -> list[tuple[str, int]]:
         limits = self._settings.serving

@@ -4,6 +4,7 @@ Every dialect (`predict_dialect`, `infer_dialect`, ...) reads a body into a `Que
 answer is written; `predictor` does what is in between, the same for all of them.
 """
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -58,6 +59,12 @@ class Question:
     stale: bool = False
     cache: str = "bypass"
     seconds: dict[str, float] = field(default_factory=dict)
+    began: dict[str, float] = field(default_factory=dict)
+
+    def note(self, stage: str, began: float) -> None:
+        """`stage` began at `began` (of `time.perf_counter`) and is done."""
+        self.began[stage] = began
+        self.seconds[stage] = time.perf_counter() - began
 
     def facts(self) -> dict[str, object]:
         """What the answer says about stored features; nothing where none were used."""

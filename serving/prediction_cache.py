@@ -27,6 +27,7 @@ from serving.prediction_cache_costs import CacheCosts
 from serving.prediction_cache_writes import WriteBack
 from serving.redis_pool import RedisPool
 from serving.served_model import ServedModel
+from serving.tracing import trace_stages
 
 NAMESPACE = "mojoline"
 
@@ -165,10 +166,13 @@ class PredictionCache:
 
     async def _lookup(self, served: ServedModel, keys: Sequence[str]) -> dict[str, Scores]:
         assert self._pool is not None  # noqa: S101 - else nothing is looked up
-        clock = asyncio.get_running_loop().time
-        started = clock()
-        values = await self._pool.ask(self._pool.redis.mget(keys))
-        seconds = clock() - started
+        started = time.perf_counter()
+        try:
+            values = await self._pool.ask(self._pool.redis.mget(keys))
+        finally:
+            ended = time.perf_counter()
+            trace_stages([("cache.get", started, ended)], {"mojoline.keys": len(keys)})
+        seconds = ended - started
         CACHE_LATENCY.observe(seconds)
         self._costs.note_lookup(served.name, len(keys), seconds)
         width = 8 * len(served.scoring.output_names)

@@ -16,7 +16,10 @@ from serving.admission import Ticket
 from serving.context import ServingContext
 from serving.errors import ApiError, bad_request
 from serving.inference import Answer, Question, Scores
+from serving.tracing import is_tracing, trace_stages
 from serving.version_measures import measures_of
+
+SPANS = {"parse": "parse", "feat": "features.lookup", "score": "score", "ser": "serialize"}
 
 
 class Predictor:
@@ -40,7 +43,7 @@ class Predictor:
             """Read, and go on to the answer where nothing has to be waited for and the work belongs here."""
             nonlocal question
             question = read()
-            question.seconds["parse"] = time.perf_counter() - started
+            question.note("parse", started)
             if question.lookup is not None or not self._bypasses_cache(question):
                 return None
             return self._finish_here(question, ticket)
@@ -53,6 +56,7 @@ class Predictor:
         except BaseException as error:
             served = question.route.served if question else None
             (measures_of(served.name, served.version) if served else measures_of()).failures.inc()
+            _trace(question)
             if isinstance(error, RowRefusedError):
                 raise bad_request(str(error)) from error
             if isinstance(error, ContributionsError):
@@ -83,7 +87,7 @@ class Predictor:
         started = time.perf_counter()
         with question.route.noted():
             scores, question.cache = await context.cache.look_aside(served, question.data, rows)
-        question.seconds["score"] = time.perf_counter() - started
+        question.note("score", started)
         stage = "explain" if question.contributions else "write"
         return await context.offload.run(
             stage, lambda: self._write(question, scores, ticket), size=rows, model=served.name
@@ -94,7 +98,7 @@ class Predictor:
         found = await self._context.entities.fetch(question.route.served, keys, event_time)
         question.data = question.features = found.rows
         question.age, question.stale = found.age, found.stale
-        question.seconds["feat"] = time.perf_counter() - started
+        question.note("feat", started)
 
     def _bypasses_cache(self, question: Question) -> bool:
         """Decide whether the cache is asked; once for each request, since asking is measured."""
@@ -110,7 +114,7 @@ class Predictor:
             scores = self._context.cache.score_directly(
                 question.route.served, question.data, len(question.features)
             )
-        question.seconds["score"] = time.perf_counter() - started
+        question.note("score", started)
         return self._write(question, scores, ticket)
 
     def _write(self, question: Question, scores: NDArray[np.float64], ticket: Ticket) -> Answer:
@@ -124,13 +128,14 @@ class Predictor:
                 shares = scoring.contributions(question.data)
         result = Scores(scores.tolist(), scoring.label(scores), shares)
         body = question.write(question, result)
-        question.seconds["ser"] = time.perf_counter() - started
+        question.note("ser", started)
         return Answer(question, result, body)
 
     def _note(self, answer: Answer, event_time: datetime | None) -> None:
         """Count the answer, and offer it to the reservoir and to the shadows."""
         context, question, served = self._context, answer.question, answer.route.served
         measures = measures_of(served.name, served.version)
+        _trace(question)
         measures.note(len(answer.scores), question.seconds, scored=question.cache != "hit")
         context.shadow.offer(answer)
         if context.reservoir is not None:
@@ -140,3 +145,10 @@ class Predictor:
 def _stage(question: Question) -> str:
     """How the scoring of a question is called; with contributions it takes much longer."""
     return "explain" if question.contributions else "score"
+
+
+def _trace(question: Question | None) -> None:
+    """Spans for the stages of a request, where there are traces."""
+    if question is not None and is_tracing():
+        stages = ((SPANS[name], at, at + question.seconds[name]) for name, at in question.began.items())
+        trace_stages(stages, {"mojoline.rows": len(question.features)})

@@ -5,13 +5,15 @@ import contextlib
 import importlib.util
 import logging
 import socket
+import ssl
 from collections.abc import Iterator
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
 
 from mojoline.registry.filesystem_registry import FilesystemRegistry
-from mojoline.settings import Settings
+from mojoline.settings import ServingSettings, Settings
 from serving.app import create_admin_app, create_app, create_context
 from serving.errors import PortTakenError
 from serving.grpc_server import PORT_KEY, GrpcServer
@@ -59,7 +61,7 @@ async def serve(
     host, ports = settings.serving.host, settings.ports
     bound = [bind_port(host, ports.rest, "MOJOLINE_PORTS__REST", shared=worker is not None)]
     app = create_app(settings, context=context)
-    servers = [_server(app, settings)]
+    servers = [_server(app, settings, _tls(settings.serving))]
     if control:
         bound.append(bind_port(host, ports.admin, "MOJOLINE_PORTS__ADMIN"))
         servers.append(_server(create_admin_app(context), settings))
@@ -85,7 +87,8 @@ async def serve(
             grpc.should_exit.set()
 
     also = (f", gRPC on {ports.grpc}" if grpc else "") + (f", control on {ports.admin}" if control else "")
-    _log.info("predictions on http://%s:%d%s", host, ports.rest, also)
+    scheme = "http" if settings.serving.tls_cert is None else "https"
+    _log.info("predictions on %s://%s:%d%s", scheme, host, ports.rest, also)
     waiting = [asyncio.create_task(stop()), asyncio.create_task(follow())]
     await context.open()
     try:
@@ -142,7 +145,7 @@ def bind_grpc(settings: Settings, *, shared: bool) -> socket.socket | None:
         return None
 
 
-def _server(app: FastAPI, settings: Settings) -> _Server:
+def _server(app: FastAPI, settings: Settings, tls: dict[str, Any] | None = None) -> _Server:
     limits = settings.serving
     return _Server(
         uvicorn.Config(
@@ -155,5 +158,16 @@ def _server(app: FastAPI, settings: Settings) -> _Server:
             server_header=False,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=max(1, round(limits.drain_seconds)),
+            **(tls or {}),
         )
     )
+
+
+def _tls(limits: ServingSettings) -> dict[str, Any]:
+    """What uvicorn needs to speak TLS, and to ask every caller for a certificate."""
+    if limits.tls_cert is None:
+        return {}
+    files = {"ssl_certfile": limits.tls_cert, "ssl_keyfile": limits.tls_key}
+    if limits.tls_client_ca is None:
+        return files
+    return {**files, "ssl_ca_certs": str(limits.tls_client_ca), "ssl_cert_reqs": ssl.CERT_REQUIRED}

