@@ -1,6 +1,6 @@
-"""Routes that other servers' clients know: MLflow's `/invocations` and H2O's `/model/…`.
+"""Routes that other clients know: MLflow's `/invocations`, H2O's `/model/…`, KServe's `/v1/models/…`.
 
-They serve the only model, or the one named by `?model=`.
+The first two serve the only model, or the one named by `?model=`.
 """
 
 from typing import Any
@@ -18,7 +18,13 @@ from serving.h2o_dialect import (
     sample_request,
 )
 from serving.mlflow_dialect import read_invocations
-from serving.openapi_parts import INVOCATIONS_BODY, TABLE_BODY, body_of
+from serving.openapi_parts import (
+    INSTANCES_BODY,
+    INVOCATIONS_BODY,
+    TABLE_BODY,
+    body_of,
+    path_parameters,
+)
 from serving.responses import json_response
 from serving.served_model import ServedModel
 
@@ -39,6 +45,9 @@ class Compatibility:
         for name in ("id", "schema", "sample_request", "capabilities"):
             self._add(f"/model/{name}", getattr(self, name))
         self._add("/version", self._plane.server_metadata)
+        self._add("/v1/models", self._plane.models)
+        self._add("/v1/models/{model}", self._plane.model_ready)
+        self._add("/v1/models/{model}:predict", self.instances, INSTANCES_BODY)
 
     async def invocations(self, request: Request) -> Response:
         """MLflow's scoring protocol: `dataframe_split`, `dataframe_records`, `instances` or `inputs`."""
@@ -46,6 +55,14 @@ class Compatibility:
         limit, request_id = self._limits.max_rows, str(request.scope["request_id"])
         return await self._plane.respond(
             request, lambda body: read_invocations(serving, body, limit, request_id)
+        )
+
+    async def instances(self, request: Request) -> Response:
+        """KServe's V1 protocol: `{"instances": [{column: value}]}`."""
+        serving = self._context.catalog.pick(request.path_params["model"])
+        limit, request_id = self._limits.max_rows, str(request.scope["request_id"])
+        return await self._plane.respond(
+            request, lambda body: read_invocations(serving, body, limit, request_id, ("instances",))
         )
 
     async def score(self, request: Request) -> Response:
@@ -82,6 +99,7 @@ class Compatibility:
         return self._context.catalog.pick(request.query_params.get("model")).champion
 
     def _add(self, path: str, endpoint: Any, schema: dict[str, Any] | None = None) -> None:  # noqa: ANN401
-        extra = {"parameters": [_MODEL], **(body_of(schema) if schema else {})}
+        parameters = path_parameters(path) if "{" in path else {"parameters": [_MODEL]}
+        extra = {**parameters, **(body_of(schema) if schema else {})}
         method = "POST" if schema else "GET"
         self.router.add_api_route(path, endpoint, methods=[method], response_model=None, openapi_extra=extra)

@@ -1,9 +1,10 @@
 """MLflow's scoring protocol: `POST /invocations` -> `{"predictions": [...]}`, labels or values.
 
+KServe's V1 protocol, `POST /v1/models/<name>:predict`, is the form `instances` of it.
 `params: {"probabilities": true}` answers the probabilities of each class instead of the label.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -14,16 +15,18 @@ from serving.json_reading import parse_json, show
 from serving.routing import Serving
 from serving.row_batch import check_rows, require_count, require_keys
 
-_FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
+FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 
 
-def read_invocations(serving: Serving, body: bytes, max_rows: int, request_id: str) -> Question:
-    """The question in a body; ApiError if there is none."""
+def read_invocations(
+    serving: Serving, body: bytes, max_rows: int, request_id: str, known: Sequence[str] = FORMS
+) -> Question:
+    """The question in a body, which holds rows in one of the `known` forms; ApiError if there is none."""
     content = parse_json(body)
-    require_keys(content, (*_FORMS, "params"))
-    forms = [form for form in _FORMS if form in content]
+    require_keys(content, (*known, "params"))
+    forms = [form for form in known if form in content]
     if len(forms) != 1:
-        raise bad_request(f"the body has {len(forms)} of the keys {', '.join(_FORMS)}; exactly one is needed")
+        raise bad_request(f"the body has {len(forms)} of the keys {', '.join(known)}; exactly one is needed")
     params = content.get("params") or {}
     if not isinstance(params, dict):
         raise bad_request(f"params is {show(params)}; an object is needed")

@@ -41,6 +41,11 @@ TABLE_BODY = {
     "required": ["fields", "rows"],
     "properties": {"fields": {"type": "array", "items": {"type": "string"}}, "rows": _TABLE_ROWS},
 }
+INSTANCES_BODY = {
+    "type": "object",
+    "required": ["instances"],
+    "properties": {"instances": _ROWS, "params": {"type": "object"}},
+}
 INVOCATIONS_BODY = {
     "type": "object",
     "properties": {

@@ -134,6 +134,17 @@ def test_mlflow_invocations(server, expected):
     assert (both.status_code, list(both.json())) == (400, ["error"])
 
 
+def test_kserve_v1(server, expected):
+    answer = server.api.post("/v1/models/tiny:predict", json={"instances": golden("first").rows})
+    assert answer.status_code == 200, answer.text
+    assert answer.json() == {"predictions": expected[0]}
+    assert answer.headers["X-Model-Version"] == server.registry.aliases("tiny").champion.version
+    assert server.api.get("/v1/models").json() == {"models": ["tiny"]}
+    assert server.api.get("/v1/models/tiny").json() == {"name": "tiny", "ready": True}
+    assert server.api.post("/v1/models/nobody:predict", json={"instances": [{}]}).status_code == 404
+    assert server.api.post("/v1/models/tiny:predict", json={"inputs": [{}]}).status_code == 400
+
+
 def test_h2o_score(server, expected):
     rows, columns = golden("first").rows, list(golden("first").columns)
     table = [["" if row.get(name) is None else str(row[name]) for name in columns] for row in rows]
