@@ -104,7 +104,7 @@ class ServingSettings(_Group):
     tls_client_ca: Path | None = Field(
         default=None, description="authorities (PEM) one of which must have signed a caller's certificate"
     )
-    audit_file: Path | None = Field(
+    audit_log: Path | None = Field(
         default=None, description="JSON lines of what was done on the control plane; they are logged as well"
     )
     grpc: bool = Field(default=True, description="also serve gRPC, where grpcio is installed")

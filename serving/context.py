@@ -32,7 +32,7 @@ class ServingContext:
     def __init__(self, settings: Settings, registry: FilesystemRegistry, worker: int = 0) -> None:
         self.settings = settings
         self.registry = registry
-        self.audit = AuditLog(settings.serving.audit_file)
+        self.audit = AuditLog(settings.serving.audit_log)
         self.states = WorkerStates(worker, shared_directory())
         self.catalog = ModelCatalog(registry, settings.serving.poll_seconds, self._write_state)
         self.pushes = Pushes(

@@ -28,6 +28,7 @@ class ModelCatalog:
         self._registry = registry
         self._poll_seconds = poll_seconds
         self._on_change = on_change  # a slot began, ended or failed to follow
+        self.looked = asyncio.Event()  # once, whatever was found
         self._looked = False
         self._random = random.Random()  # noqa: S311 - spreads the load, guards nothing
         self._loader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="model-loader")
@@ -114,6 +115,7 @@ class ModelCatalog:
             for slot in list(self.slots.values()):
                 await slot.follow()
             self._looked = self._looked or found
+            self.looked.set()
             # jitter: replicas that were started together must not read the registry together for ever
             await asyncio.sleep(self._poll_seconds * self._random.uniform(0.8, 1.0))
 

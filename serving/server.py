@@ -22,6 +22,7 @@ from serving.plain_models import PlainModels
 
 KEEP_ALIVE_SECONDS = 65  # longer than a proxy keeps its idle connections, else it meets closed ones
 UNREAD_SECONDS = 30  # an answer that nobody takes for so long is given up
+FIRST_LOOK_SECONDS = 10.0  # longest wait of a worker for its models before it opens the port
 
 _log = logging.getLogger("mojoline.serving")
 
@@ -86,6 +87,12 @@ async def serve(
         if grpc is not None:
             grpc.should_exit.set()
 
+    async def answer(server: _Server, one: socket.socket) -> None:
+        if worker is not None:  # others answer meanwhile: a connection must not come here too early
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(context.catalog.looked.wait(), FIRST_LOOK_SECONDS)
+        await server.serve(sockets=[one])
+
     also = (f", gRPC on {ports.grpc}" if grpc else "") + (f", control on {ports.admin}" if control else "")
     scheme = "http" if settings.serving.tls_cert is None else "https"
     _log.info("predictions on %s://%s:%d%s", scheme, host, ports.rest, also)
@@ -93,7 +100,7 @@ async def serve(
     await context.open()
     try:
         await asyncio.gather(
-            *(server.serve(sockets=[one]) for server, one in zip(servers, bound, strict=True)),
+            *(answer(server, one) for server, one in zip(servers, bound, strict=True)),
             *([] if grpc is None else [grpc.serve()]),
         )
     finally:

@@ -75,7 +75,8 @@ class ShadowScorer:
             scores = route.served.scoring.score(_features(answer.features))
             labels = route.served.scoring.label(scores)
         except Exception as error:  # noqa: BLE001 - whatever a shadow does, nobody must notice
-            _log.warning("shadow %s of %s: %r", route.variant, route.served.name, error)
+            # the kind only: its text may hold a value of the row
+            _log.warning("shadow %s of %s: %s", route.variant, route.served.name, type(error).__name__)
             with self._lock:
                 self._pending -= 1
                 self._tally(route).failures += 1

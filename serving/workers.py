@@ -80,7 +80,8 @@ class _Watch:
                 self._workers[number] = self._start(number)
         self._pass_on(signal.SIGTERM)
         codes = [process.wait() for process in self._workers.values()]
-        return code or max(map(abs, codes), default=0)
+        # -SIGTERM: it had not even come to listen to signals, so it was in the middle of nothing
+        return code or max((abs(ended) for ended in codes if ended != -signal.SIGTERM), default=0)
 
     def _pass_on(self, number: signal.Signals) -> None:
         for process in list(self._workers.values()):

@@ -1,4 +1,4 @@
-"""`mojoline up | down | status | doctor | config | demo`: arguments, tables and exit codes, nothing else.
+"""`mojoline up | down | status | doctor | config | demo | serve`: arguments, tables, exit codes, no more.
 
 Exit codes: 0 done, 1 an expected failure (one clear message), 2 wrong arguments, 130 interrupted.
 """
@@ -152,6 +152,26 @@ def demo(
         settings: Settings = load_settings(home=home)
         with hold_home(stack_paths(settings.home), "mojoline demo", _progress()):
             run_demo(settings, small=small, exit_when_done=exit_when_done, report=report)
+
+
+@app.command()
+def serve(
+    models: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME=]FILE|DIR...", help="Plain MOJOs; default: what the registry says."),
+    ] = None,
+    port: Annotated[int | None, typer.Option("--port", help="Port of the prediction API.")] = None,
+    host: Annotated[str | None, typer.Option("--host", help="Address the port is opened on.")] = None,
+    workers: Annotated[int | None, typer.Option("--workers", help="Processes that share the port.")] = None,
+    home: Home = None,
+) -> None:
+    """Serve predictions from MOJO files; that needs neither registry, Redis, Postgres nor Dagster."""
+    with expected_failures():
+        from mojoline.cli.serve import server_command
+
+        command = server_command(models or [], port=port, host=host, workers=workers)
+        environment = {**os.environ, **({"MOJOLINE_HOME": str(home.absolute())} if home else {})}
+        os.execve(command[0], command, environment)  # noqa: S606 - its signals and exit code are ours
 
 
 def _progress() -> Callable[[str, str], None]:
