@@ -82,7 +82,7 @@ def _read_values(tensor: Any, raw: bytes | None) -> list[Any]:  # noqa: ANN401 -
     """The values of an input; NaN is None, as a missing value is in JSON."""
     name, datatype = tensor.name, tensor.datatype
     if raw is not None:
-        if tensor.HasField("contents"):
+        if tensor.contents.ByteSize():  # empty ones are sent by some
             raise bad_request(f"input {name} has contents and raw_input_contents: send one of them")
         return decode_tensor(name, datatype, raw)
     field = _CONTENTS.get(datatype)
