@@ -15,7 +15,7 @@ from serving.audit_log import AuditTrail
 from serving.compatibility import Compatibility
 from serving.context import ServingContext
 from serving.data_plane import DataPlane
-from serving.hot_path import HotPath
+from serving.hot_path import HotPath, HotPathMiddleware
 from serving.metrics_page import metrics_page
 from serving.request_scope import RequestScope
 from serving.responses import install_error_handlers
@@ -60,7 +60,8 @@ def create_app(
     app.include_router(Compatibility(shared, plane).router)
     app.add_route("/metrics", metrics_page(shared.states), methods=["GET"], include_in_schema=False)
     install_error_handlers(app)
-    app.add_middleware(HotPath, predict=plane.predict, infer=plane.infer)
+    app.state.hot_path = HotPath(plane.predict, plane.infer)
+    app.add_middleware(HotPathMiddleware, hot_path=app.state.hot_path)
     app.state.api_keys = None
     if settings.api_keys is not None:
         app.state.api_keys = ApiKeys(settings.api_keys, settings.serving.rate_per_key)

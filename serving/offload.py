@@ -2,7 +2,8 @@
 
 Handing work to a thread costs some 50 us and a fight for the interpreter lock, more than a small model takes.
 So every kind of work is timed, by the processor time of its thread (waiting for a core or for the interpreter
-lock is no work), and may run on the loop once its p99 is known to be below `INLINE_SECONDS`.
+lock is no work), and may run on the loop once its p99 is known to be below `INLINE_SECONDS`. A thread adds to
+that time what is not the work's own: where half of the pieces are short, some are tried on the loop itself.
 """
 
 import asyncio
@@ -10,9 +11,10 @@ import math
 import os
 import threading
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Literal, TypeVar
 
 from serving.metrics import OFFLOAD_P99, OFFLOADED, POOL_THREADS, POOL_WAITING
@@ -24,6 +26,7 @@ INLINE_SECONDS = 100e-6
 THREADS_PER_CORE = 1.5  # a starting point: docs/spikes/thread-pool-sizing.md
 SAMPLES = 256
 FEWEST_SAMPLES = 32
+TRY_EVERY = 8  # work whose median in the pool is short is tried on the loop this often
 KNOWN_KINDS = 1024
 
 
@@ -52,11 +55,13 @@ class Offload:
         kind = self._kind(stage, model, size.bit_length())
         if self._runs_on_loop(kind):
             kind.on_loop.inc()
-            return kind.timed(work)
+            return kind.timed(work, on_loop=True)
         kind.in_pool.inc()
         self._count(1)
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, kind.timed, work)
+            return await asyncio.get_running_loop().run_in_executor(
+                self._pool, partial(kind.timed, work, on_loop=False)
+            )
         finally:
             self._count(-1)
 
@@ -69,18 +74,18 @@ class Offload:
         kind = self._kind(stage, model, size.bit_length())
         if threading.get_ident() != self._loop_thread:
             kind.in_pool.inc()
-        elif self._runs_on_loop(kind):
-            kind.on_loop.inc()
-        else:
+            return kind.timed(work, on_loop=False)
+        if not self._runs_on_loop(kind):
             return None
-        return kind.timed(work)
+        kind.on_loop.inc()
+        return kind.timed(work, on_loop=True)
 
     def close(self) -> None:
         """Let running work end; what has not begun is dropped."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _runs_on_loop(self, kind: "_Kind") -> bool:
-        return self.mode == "never" or (self.mode == "auto" and kind.short)
+        return self.mode == "never" or (self.mode == "auto" and kind.may_be_on_loop())
 
     def _count(self, change: int) -> None:
         self._waiting += change
@@ -101,35 +106,63 @@ def default_threads() -> int:
     return max(2, round(len(os.sched_getaffinity(0)) * THREADS_PER_CORE))
 
 
+class _Timed(threading.local):
+    """The processor time of this thread that is accounted for."""
+
+    seconds = 0.0
+
+
+_timed = _Timed()
+
+
 class _Kind:
     """One kind of work and how long it took lately."""
 
     def __init__(self, stage: str) -> None:
-        self.on_loop = OFFLOADED.labels(stage, "loop")
         self.in_pool = OFFLOADED.labels(stage, "pool")
+        self.on_loop = OFFLOADED.labels(stage, "loop")
         self.short = False
         self._p99 = OFFLOAD_P99.labels(stage)
-        self._seconds: list[float] = []
+        self._pool_seconds: deque[float] = deque(maxlen=SAMPLES)
+        self._loop_seconds: deque[float] = deque(maxlen=SAMPLES)
+        self._is_tried = False
+        self._asked = 0
         self._taken = 0
 
-    def timed(self, work: Callable[[], T]) -> T:
-        started = time.thread_time()
+    def may_be_on_loop(self) -> bool:
+        """Whether the next piece is known to be short, or is one of those that find out."""
+        if self.short:
+            return True
+        self._asked += 1
+        return self._is_tried and self._asked % TRY_EVERY == 0
+
+    def timed(self, work: Callable[[], T], *, on_loop: bool) -> T:
+        """`work()`, without the parts of it that `run_here` times apart."""
+        apart, started = _timed.seconds, time.thread_time()
         try:
             return work()
         finally:
-            self._note(time.thread_time() - started)
+            whole = time.thread_time() - started
+            self._note(whole - (_timed.seconds - apart), on_loop=on_loop)
+            _timed.seconds = apart + whole
 
-    def _note(self, seconds: float) -> None:
+    def _note(self, seconds: float, *, on_loop: bool) -> None:
         """Remember a duration. Threads may come in each other's way here: a sample is lost, nothing else."""
-        if len(self._seconds) < SAMPLES:
-            self._seconds.append(seconds)
-        else:
-            self._seconds[self._taken % SAMPLES] = seconds
+        (self._loop_seconds if on_loop else self._pool_seconds).append(seconds)
         self._taken += 1
         if self._taken % FEWEST_SAMPLES == 0:
-            p99 = percentile(self._seconds, 0.99)
-            self.short = p99 < INLINE_SECONDS
-            self._p99.set(p99)
+            self._decide()
+
+    def _decide(self) -> None:
+        """By what it took on the loop, once that is known: a thread adds the handling of the lock."""
+        known = list(self._loop_seconds)
+        is_own = len(known) >= FEWEST_SAMPLES
+        p99 = percentile(known if is_own else list(self._pool_seconds), 0.99)
+        self.short = p99 < INLINE_SECONDS
+        self._p99.set(p99)
+        if is_own and not self.short:
+            self._loop_seconds.clear()
+        self._is_tried = not self.short and percentile(list(self._pool_seconds), 0.5) < INLINE_SECONDS
 
 
 def percentile(values: list[float], share: float) -> float:

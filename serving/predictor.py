@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from mojoline.runtime.errors import ContributionsError, RowRefusedError
 from serving.admission import Ticket
 from serving.context import ServingContext
+from serving.early_start import in_task
 from serving.errors import ApiError, bad_request
 from serving.inference import Answer, Question, Scores
 from serving.tracing import is_tracing, trace_stages
@@ -74,6 +75,7 @@ class Predictor:
     async def _go_on(self, question: Question, ticket: Ticket, event_time: datetime | None) -> Answer:
         """Fetch what is stored, ask the cache if it is worth it, and have the rest done where it belongs."""
         context, served = self._context, question.route.served
+        await in_task()
         if question.lookup is not None:
             await self._fetch(question, question.lookup, event_time)
             self._bypasses_cache(question)

@@ -136,7 +136,7 @@ def read_request_id(headers: Iterable[tuple[bytes, bytes]]) -> str:
     for name, value in headers:
         if name == b"x-request-id" and _ID.fullmatch(value):
             return str(value.decode("ascii"))
-    return f"{random.getrandbits(128):032x}"  # noqa: S311 - has to be unique, not secret
+    return f"{random.getrandbits(128):032x}"
 
 
 def _trace(headers: Iterable[tuple[bytes, bytes]]) -> tuple[str | None, str | None]:

@@ -17,8 +17,10 @@ from mojoline.settings import ServingSettings, Settings
 from serving.app import create_admin_app, create_app, create_context
 from serving.errors import PortTakenError
 from serving.grpc_server import PORT_KEY, GrpcServer
+from serving.hot_protocol import HotProtocol
 from serving.http_protocol import PatientProtocol
 from serving.plain_models import PlainModels
+from serving.tracing import is_tracing
 
 KEEP_ALIVE_SECONDS = 65  # longer than a proxy keeps its idle connections, else it meets closed ones
 UNREAD_SECONDS = 30  # an answer that nobody takes for so long is given up
@@ -62,10 +64,13 @@ async def serve(
     host, ports = settings.serving.host, settings.ports
     bound = [bind_port(host, ports.rest, "MOJOLINE_PORTS__REST", shared=worker is not None)]
     app = create_app(settings, context=context)
-    servers = [_server(app, settings, _tls(settings.serving))]
+    protocol: type[PatientProtocol] = PatientProtocol
+    if not is_tracing():  # the spans of a request are made in the application
+        protocol = HotProtocol.over(app.state.hot_path, app.state.api_keys, lambda: context.catalog.draining)
+    servers = [_server(app, settings, protocol, _tls(settings.serving))]
     if control:
         bound.append(bind_port(host, ports.admin, "MOJOLINE_PORTS__ADMIN"))
-        servers.append(_server(create_admin_app(context), settings))
+        servers.append(_server(create_admin_app(context), settings, PatientProtocol))
     grpc = None
     if (probe := bind_grpc(settings, shared=worker is not None)) is not None:
         probe.close()  # gRPC opens it itself
@@ -152,12 +157,14 @@ def bind_grpc(settings: Settings, *, shared: bool) -> socket.socket | None:
         return None
 
 
-def _server(app: FastAPI, settings: Settings, tls: dict[str, Any] | None = None) -> _Server:
+def _server(
+    app: FastAPI, settings: Settings, protocol: type[PatientProtocol], tls: dict[str, Any] | None = None
+) -> _Server:
     limits = settings.serving
     return _Server(
         uvicorn.Config(
             app,
-            http=PatientProtocol.bounded(limits),
+            http=protocol.bounded(limits),
             ws="none",
             lifespan="off",  # the context is opened and closed around all of them
             access_log=False,
