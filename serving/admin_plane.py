@@ -20,7 +20,7 @@ from serving.model_statistics import index_models
 from serving.request_reading import read_body
 from serving.responses import json_response
 from serving.row_batch import require_keys
-from serving.slot_status import describe_slot
+from serving.slot_status import describe_slot, variants_of
 
 BY = "admin API"
 CONVERGENCE_SECONDS = 1.0  # longest wait of an answer for the other workers
@@ -165,16 +165,17 @@ class AdminPlane:
 
     def _describe(self, slot: ModelSlot) -> dict[str, object]:
         """The state of this worker; `generation` is that which all workers have come to."""
+        states = self._context.states.read()
         workers = {
             str(worker): {
                 key: state[slot.name][key] for key in ("version", "generation", "state", "last_error")
             }
-            for worker, state in self._context.states.read().items()
+            for worker, state in states.items()
             if slot.name in state
         }
         failed = next((str(one["last_error"]) for one in workers.values() if one["last_error"]), None)
         return {
-            **describe_slot(slot),
+            **describe_slot(slot, variants_of(states, slot.name)),
             "generation": self._context.states.generation(slot.name),
             "last_error": slot.last_error or failed,
             "workers": workers,

@@ -3,15 +3,16 @@
 import asyncio
 import contextlib
 import logging
+from typing import TYPE_CHECKING
 
 from mojoline.errors import MojolineError
 from mojoline.registry.errors import ConflictError
-from mojoline.registry.filesystem_registry import FilesystemRegistry
-from serving.audit_log import AuditLog
-from serving.model_catalog import ModelCatalog
 from serving.model_slot import ModelSlot
-from serving.pushes import Pushes
+from serving.slot_status import summaries, variants_of
 from serving.variant_tally import find_breach
+
+if TYPE_CHECKING:
+    from serving.context import ServingContext
 
 INTERVAL = 1.0  # seconds between two looks
 BY = "canary guard"
@@ -20,15 +21,13 @@ _log = logging.getLogger("mojoline.serving")
 
 
 class CanaryGuard:
-    """Watches every experiment with a budget, from the event loop it is started on."""
+    """Watches every experiment with a budget, from the event loop it is started on.
 
-    def __init__(
-        self, catalog: ModelCatalog, registry: FilesystemRegistry, pushes: Pushes, audit: AuditLog
-    ) -> None:
-        self._catalog = catalog
-        self._registry = registry
-        self._pushes = pushes
-        self._audit = audit
+    Every worker says each second how its variants do; the first one, which alone may write, decides on all.
+    """
+
+    def __init__(self, context: "ServingContext") -> None:
+        self._context = context
         self._watching: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -45,22 +44,36 @@ class CanaryGuard:
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(INTERVAL)
-            for slot in list(self._catalog.slots.values()):
-                await self._look(slot)
+            slots = [slot for slot in self._context.catalog.slots.values() if _is_split(slot)]
+            for slot in slots:
+                await self._refresh(slot)
+            if slots:
+                self._context.write_state()
+            if self._context.states.worker == 0:
+                for slot in slots:
+                    await self._look(slot)
+
+    async def _refresh(self, slot: ModelSlot) -> None:
+        serving = slot.serving
+        if serving is not None:
+            seen = await asyncio.get_running_loop().run_in_executor(None, summaries, serving)
+            if slot.serving is serving:
+                slot.seen = seen
 
     async def _look(self, slot: ModelSlot) -> None:
         serving, generation = slot.serving, slot.generation
         if serving is None or serving.experiment is None or generation is None:
             return
         experiment = serving.experiment
-        breach = find_breach(experiment, serving.tallies)
+        seen = variants_of(self._context.states.read(), slot.name, generation)
+        breach = None if set(seen) != set(serving.tallies) else find_breach(experiment, seen)
         if breach is None:
             return
         _log.error("%s: variant %s loses its traffic: %s", slot.name, breach.variant, breach.reason)
         try:
             moved = await asyncio.get_running_loop().run_in_executor(
                 None,
-                lambda: self._registry.set_experiment(
+                lambda: self._context.registry.set_experiment(
                     slot.name,
                     experiment.without(breach.variant),
                     expected_generation=generation,
@@ -74,7 +87,7 @@ class CanaryGuard:
             _log.error("%s: the experiment cannot be changed: %s", slot.name, error)
             return
         else:
-            self._audit.write(
+            self._context.audit.write(
                 BY,
                 "set experiment",
                 model=slot.name,
@@ -82,5 +95,9 @@ class CanaryGuard:
                 generation_after=moved.generation,
                 reason=moved.reason,
             )
-            self._pushes.tell(slot.name, moved.generation)
+            self._context.pushes.tell(slot.name, moved.generation)
         await slot.follow(force=True)
+
+
+def _is_split(slot: ModelSlot) -> bool:
+    return slot.serving is not None and slot.serving.experiment is not None

@@ -34,7 +34,7 @@ class ServingContext:
         self.registry = registry
         self.audit = AuditLog(settings.serving.audit_log)
         self.states = WorkerStates(worker, shared_directory())
-        self.catalog = ModelCatalog(registry, settings.serving.poll_seconds, self._write_state)
+        self.catalog = ModelCatalog(registry, settings.serving.poll_seconds, self.write_state)
         self.pushes = Pushes(
             self.catalog,
             settings.redis_url.get_secret_value() if settings.redis_url else None,
@@ -42,7 +42,7 @@ class ServingContext:
         )
         self.reservoir: ReservoirWriter | None = None
         self.shadow = ShadowScorer()
-        self._canary_guard = CanaryGuard(self.catalog, registry, self.pushes, self.audit)
+        self._canary_guard = CanaryGuard(self)
         self.offload = Offload(settings.serving.offload, settings.serving.threads)
         self.redis_pool = open_redis_pool(settings)
         self.cache = PredictionCache(
@@ -89,7 +89,8 @@ class ServingContext:
         self.offload.close()
         self.states.close()
 
-    def _write_state(self) -> None:
+    def write_state(self) -> None:
+        """Tell the other workers what this one serves, and how its variants do."""
         self.states.write({name: served_state(slot) for name, slot in self.catalog.slots.items()})
 
     async def _keep_warm(self) -> None:

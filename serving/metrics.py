@@ -112,6 +112,40 @@ STAGE_SECONDS = Histogram(
 INFLIGHT = Gauge("mojoline_inflight", "Predictions in flight", multiprocess_mode="livesum")
 SHED = Counter("mojoline_shed_total", "Requests turned away", ["reason"])
 
+UNSEEN_LEVELS = Counter(
+    "mojoline_unseen_level_total", "Levels in scored rows that training never saw", ["model_name", "column"]
+)
+MISSING_VALUES = Counter(
+    "mojoline_missing_value_total", "Values that scored rows did not have", ["model_name", "column"]
+)
+
+# experiments; how the variants' predictions drift is in the reservoir, which keeps them apart
+_VARIANT = ["model_name", "experiment", "variant"]
+VARIANT_REQUESTS = Counter(
+    "mojoline_variant_requests_total", "Requests of a variant: answered or failed", [*_VARIANT, "result"]
+)
+VARIANT_SECONDS = Histogram(
+    "mojoline_variant_score_seconds",
+    "Time of a variant's scoring, with the cache",
+    _VARIANT,
+    buckets=_SHORT_BUCKETS,
+)
+VARIANT_CACHE = Counter(
+    "mojoline_variant_cache_total", "Answers of a variant by where they came from", [*_VARIANT, "result"]
+)
+SHADOW_DROPPED = Counter(
+    "mojoline_shadow_dropped_total", "Requests a shadow had no time for", ["model_name", "variant"]
+)
+SHADOW_FAILURES = Counter(
+    "mojoline_shadow_failures_total", "Requests a shadow could not score", ["model_name", "variant"]
+)
+SHADOW_DIFFERENCE = Histogram(
+    "mojoline_shadow_abs_diff",
+    "How far a shadow's first score is from what was answered",
+    ["model_name", "variant"],
+    buckets=(1e-9, 1e-6, 1e-4, 0.001, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0),
+)
+
 # models; what is served is told by `served_metrics`, since it goes again
 SWAPS = Counter(
     "mojoline_swap_total",

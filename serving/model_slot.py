@@ -48,6 +48,7 @@ class ModelSlot:
         self._on_change = on_change
         self._lock = asyncio.Lock()
         self.loading: str | None = None
+        self.seen: dict[str, tuple[int, int, float]] = {}  # how the variants do, refreshed by the guard
         self._failed: int | None = None  # the generation that could not be followed
         self._pause = FIRST_RETRY
         self._retry_at = 0.0
@@ -108,6 +109,7 @@ class ModelSlot:
         if served is not before:
             self.swap_seconds = time.perf_counter() - started
             _log.info("%s serves %s (generation %d)", self.name, served.version, aliases.generation)
+        self.seen = {}
         SWAP_SECONDS.labels(self.name, "flip").observe(time.perf_counter() - flipped)
         SWAPS.labels(self.name, "done").inc()
         SWAP_LAST_SUCCESS.labels(self.name).set_to_current_time()
@@ -149,7 +151,10 @@ class ModelSlot:
         known: Mapping[str, VariantTally] = {}
         if before is not None and before.experiment is not None and before.experiment.id == experiment.id:
             known = before.tallies
-        return {variant.name: known.get(variant.name) or VariantTally() for variant in experiment.live}
+        return {
+            variant.name: known.get(variant.name) or VariantTally(self.name, experiment.id, variant.name)
+            for variant in experiment.live
+        }
 
     def _retire(self, keep: set[str]) -> None:
         """Forget versions that no alias names; the memory goes with the last request that holds one."""

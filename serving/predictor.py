@@ -130,6 +130,7 @@ class Predictor:
                 shares = scoring.contributions(question.data)
         result = Scores(scores.tolist(), scoring.label(scores), shares)
         body = question.write(question, result)
+        question.route.served.census.count(question.data, len(question.features))
         question.note("ser", started)
         return Answer(question, result, body)
 
@@ -139,6 +140,8 @@ class Predictor:
         measures = measures_of(served.name, served.version)
         _trace(question)
         measures.note(len(answer.scores), question.seconds, scored=question.cache != "hit")
+        if answer.route.tally is not None:
+            answer.route.tally.note_cache(question.cache)
         context.shadow.offer(answer)
         if context.reservoir is not None:
             context.reservoir.offer(answer.scored_rows(event_time), size=served.reservoir_size)

@@ -6,6 +6,7 @@ from typing import Literal
 from mojoline.drift.reservoir import DEFAULT_SIZE
 from mojoline.registry.manifest import Manifest
 from mojoline.runtime.scoring_model import ScoringModel
+from serving.column_census import ColumnCensus
 
 Kind = Literal["numeric", "categorical"]
 
@@ -29,6 +30,7 @@ class ServedModel:
         self.ignored = frozenset(name for name in (self.entity_key, self.event_time) if name)
         self.reservoir_size = int(manifest.tags.get("reservoir", DEFAULT_SIZE))
         self.output_fields = _output_fields(scoring)
+        self.census = ColumnCensus(self.name, scoring.feature_names, scoring.domains)
 
     def describe(self, versions: Sequence[str]) -> dict[str, object]:
         """The model's metadata in the words of the Open Inference Protocol."""

@@ -9,6 +9,7 @@ from threading import Lock
 from typing import Any
 
 from serving.inference import Answer
+from serving.metrics import SHADOW_DIFFERENCE, SHADOW_DROPPED, SHADOW_FAILURES
 from serving.routing import Route
 
 MOST_PENDING = 64  # requests that wait; more are dropped, a shadow must not cost memory
@@ -56,6 +57,7 @@ class ShadowScorer:
                 full = self._pending >= MOST_PENDING
                 if full:
                     self._tally(route).dropped += 1
+                    SHADOW_DROPPED.labels(route.served.name, route.variant).inc()
                 else:
                     self._pending += 1
             if not full:
@@ -80,8 +82,12 @@ class ShadowScorer:
             with self._lock:
                 self._pending -= 1
                 self._tally(route).failures += 1
+            SHADOW_FAILURES.labels(route.served.name, route.variant).inc()
             return
         gaps = [abs(float(new[0]) - old[0]) for new, old in zip(scores, answer.scores, strict=True)]
+        difference = SHADOW_DIFFERENCE.labels(route.served.name, route.variant)
+        for gap in gaps:
+            difference.observe(gap)
         with self._lock:
             self._pending -= 1
             tally = self._tally(route)

@@ -151,3 +151,70 @@ def test_a_shadow_answers_nobody_and_its_differences_are_shown(registry):
         seen = server.status()["shadows"]["s"]
         assert 0 < seen["mean_difference"] <= seen["largest_difference"] <= 1
         assert seen["failures"] == seen["dropped"] == 0
+        assert 'mojoline_shadow_abs_diff_count{model_name="tiny",variant="s"} 50.0' in metrics(server)
+
+
+def metrics(server) -> str:
+    return server.api.get("/metrics").raise_for_status().text
+
+
+def value_of(server, sample: str) -> float:
+    """A sample of the page; 0 where it is not there yet."""
+    lines = [line for line in metrics(server).splitlines() if line.startswith(f"{sample} ")]
+    return float(lines[0].rsplit(" ", 1)[1]) if lines else 0.0
+
+
+def test_every_variant_has_its_own_measures(registry):
+    first = publish(registry, "first")
+    second = publish(registry, "second", promote=False)
+    with server_thread(registry) as server:
+        server.wait_ready()
+        body = split(first, second, 5000)
+        body["experiment"]["id"] = "measured"
+        put(server, body).raise_for_status()
+        seen = [ask(server, f"F{number}").json()["variant"] for number in range(60)]
+        for variant in ("a", "b"):
+            labels = f'{{experiment="measured",model_name="tiny",variant="{variant}"}}'
+            assert value_of(server, f"mojoline_variant_score_seconds_count{labels}") == seen.count(variant)
+            for name, result in (("requests", "answered"), ("cache", "bypass")):
+                labels = f'{{experiment="measured",model_name="tiny",result="{result}",variant="{variant}"}}'
+                assert value_of(server, f"mojoline_variant_{name}_total{labels}") == seen.count(variant)
+        shown = server.status()["experiment"]["variants"]
+        server.wait(lambda: server.status()["experiment"]["variants"]["b"]["requests"] == seen.count("b"))
+        assert shown["a"]["weight"] == 5000
+
+
+def test_replicas_and_restarts_give_a_key_the_same_variant(registry):
+    first = publish(registry, "first")
+    second = publish(registry, "second", promote=False)
+    keys = [f"F{number}" for number in range(300)]
+    with server_thread(registry) as one, server_thread(registry) as other:
+        one.wait_ready()
+        other.wait_ready()
+        put(one, split(first, second, 2000)).raise_for_status()
+        other.wait(lambda: other.status()["generation"] == 2)
+        before = {key: ask(one, key).json()["variant"] for key in keys}
+        assert {key: ask(other, key).json()["variant"] for key in keys} == before
+    with server_thread(registry) as restarted:
+        restarted.wait_ready()
+        assert {key: ask(restarted, key).json()["variant"] for key in keys} == before
+    share = list(before.values()).count("b") / len(keys)
+    assert abs(share - 0.2) < 5 * (0.2 * 0.8 / len(keys)) ** 0.5
+
+
+def test_missing_values_and_unseen_levels_are_counted_by_column(registry):
+    publish(registry, "first", name="counted")
+    column = next(name for name, value in ROWS[0].items() if isinstance(value, str))
+    number = next(name for name, value in ROWS[0].items() if not isinstance(value, str))
+    unseen = f'mojoline_unseen_level_total{{column="{column}",model_name="counted"}}'
+    missing = f'mojoline_missing_value_total{{column="{number}",model_name="counted"}}'
+    complete = dict(ROWS[0])
+    with server_thread(registry) as server:
+        server.wait_ready()
+        before = value_of(server, unseen), value_of(server, missing)
+        rows = [complete, {**complete, column: "no such level"}, {**complete, number: None}]
+        server.predict(rows, name="counted").raise_for_status()
+        tensors = [tensor(name, value) for name, value in complete.items() if name != number]
+        tensors = [{**one, "data": ["never seen"]} if one["name"] == column else one for one in tensors]
+        server.api.post("/v2/models/counted/infer", json={"inputs": tensors}).raise_for_status()
+        assert (value_of(server, unseen), value_of(server, missing)) == (before[0] + 2, before[1] + 2)

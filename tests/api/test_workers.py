@@ -184,3 +184,36 @@ def test_workers_do_not_outlive_the_process_above_them(registry):
         while not port_is_free():
             assert time.monotonic() < deadline, "the workers keep the port"
             time.sleep(0.1)
+
+
+def test_the_guard_decides_on_what_all_workers_saw_and_one_of_them_writes(registry):
+    publish(registry, "first")
+    worse = publish(registry, "regression", promote=False)  # refuses the rows that the champion answers
+    with server_process(registry, **TWO) as server:
+        server.wait_ready()
+        wait_for_both(server)
+        variants = [
+            {"name": "a", "model": "champion", "weight": 5000},
+            {"name": "b", "model": worse.version, "weight": 5000},
+        ]
+        guard = {"error_rate": 0.05, "min_requests": 60}
+        body = {"experiment": {"id": "e1", "variants": variants, "guard": guard}}
+        server.admin.put("/admin/models/tiny/experiment", json=body).raise_for_status()
+        asked = 0
+        for number in range(100):  # on new connections, which the kernel spreads
+            with httpx.Client(base_url=server.url, trust_env=False, timeout=30) as client:
+                rows = [{**ROWS[0], "flight_id": f"F{number}"}]
+                asked += client.post("/predict", json={"model": "tiny", "rows": rows}).is_error
+        server.wait(lambda: server.status()["experiment"]["variants"]["b"]["requests"] == asked)
+        assert registry.aliases("tiny").generation == 2  # these keys are fewer than 60 of b
+        for number in range(100, 200):
+            with httpx.Client(base_url=server.url, trust_env=False, timeout=30) as client:
+                rows = [{**ROWS[0], "flight_id": f"F{number}"}]
+                client.post("/predict", json={"model": "tiny", "rows": rows})
+        server.wait(lambda: server.status()["generation"] == 3)
+        assert registry.aliases("tiny").updated_by == "canary guard"
+        page = server.api.get("/metrics").text
+        assert (
+            'mojoline_variant_requests_total{experiment="e1",model_name="tiny",result="failed",variant="b"}'
+            in page
+        )

@@ -19,7 +19,7 @@ EXPERIMENT = Experiment.model_validate(
 
 def tally(requests: int, failed: int = 0, seconds: float = 0.001) -> VariantTally:
     """A variant that was asked just now."""
-    made = VariantTally()
+    made = VariantTally("m", "e", "v")
     for number in range(requests):
         made.note(seconds, number < failed)
     return made
@@ -37,14 +37,17 @@ def tally(requests: int, failed: int = 0, seconds: float = 0.001) -> VariantTall
     ],
 )
 def test_breaches(first: tuple[int], second: tuple[int], reason: str | None) -> None:
-    breach = find_breach(EXPERIMENT, {"a": tally(*first), "b": tally(*second)})
+    breach = find_breach(EXPERIMENT, {"a": tally(*first).summary(60), "b": tally(*second).summary(60)})
     assert (breach and breach.variant) == (reason and "b")
     assert reason is None or reason in breach.reason
 
 
 def test_without_a_budget_nothing_is_breached() -> None:
     experiment = EXPERIMENT.model_copy(update={"guard": None})
-    assert find_breach(experiment, {"a": tally(500), "b": tally(500, failed=500)}) is None
+    assert (
+        find_breach(experiment, {"a": tally(500).summary(60), "b": tally(500, failed=500).summary(60)})
+        is None
+    )
 
 
 def test_what_is_older_than_the_window_is_forgotten() -> None:
