@@ -1,6 +1,6 @@
 #include "foreign_file.hpp"
 
-#include <algorithm>
+#include <filesystem>
 #include <string_view>
 
 #include "errors.hpp"
@@ -18,6 +18,15 @@ bool is_java_source(std::string_view text) {
 }
 
 }  // namespace
+
+void refuse_unpacked(const std::string& path) {
+  std::error_code ignored;
+  if (std::filesystem::is_regular_file(std::filesystem::path(path) / "model.ini", ignored)) {
+    throw UnsupportedError(
+        "this is a folder with an unpacked MOJO: pack its content again and load that file: (cd '" + path +
+        "' && zip -r ../model.zip .)");
+  }
+}
 
 void refuse_foreign_bytes(Bytes bytes) {
   std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());

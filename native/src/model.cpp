@@ -178,6 +178,7 @@ std::unique_ptr<Model> read_model(ZipArchive& archive, const std::string& prefix
 }
 
 std::unique_ptr<Model> load_model(const std::string& path, const Limits& limits) {
+  refuse_unpacked(path);
   MappedFile file(path);
   refuse_foreign_bytes(file.bytes());
   ZipArchive archive(file.bytes(), limits);

@@ -121,3 +121,14 @@ def test_other_exports_are_refused_with_what_to_do(name: str, said: str, tmp_pat
     with pytest.raises(mojo_scorer.UnsupportedError, match=said.replace("(", r"\(").replace(")", r"\)")):
         mojo_scorer.load(foreign)
     assert "download_mojo(path)" in run("inspect", foreign, status=1)[1]
+
+
+def test_a_folder_is_to_be_packed_again(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.unpack_archive(ZOO / "gbm_offset.zip", folder)
+    with pytest.raises(mojo_scorer.UnsupportedError, match="unpacked MOJO: pack its content again"):
+        mojo_scorer.load(folder)
+    packed = mojo_scorer.load(shutil.make_archive(str(tmp_path / "again"), "zip", folder))
+    assert packed.uuid == mojo_scorer.load(ZOO / "gbm_offset.zip").uuid
+    with pytest.raises(IsADirectoryError):
+        mojo_scorer.load(tmp_path)
