@@ -152,12 +152,16 @@ inline constexpr const char* load = R"(Load a MOJO file; the GIL is released mea
 
 Args:
     path: A MOJO zip. It must not be cut short while it is read: publish files by rename.
+    limits: What the file may claim, where it should not be the default: entries (65,534), entry_bytes (2^30,
+        each unpacked), total_bytes (2^32), ratio (200, unpacked to packed), columns (100,000), classes
+        (10,000), levels (10,000,000 of a column), trees (1,000,000), depth (1,000,000 splits), nesting (4).
 
 Returns:
     The model, independent of the file.
 
 Raises:
-    FormatError: The file is damaged or no MOJO.
+    FormatError: The file is damaged, beyond a limit, or no MOJO.
+    ValueError: A limit has no such name or is negative.
     UnsupportedError: The file holds something this scorer does not know, named in the message.
     OSError: The file cannot be opened.)";
 

@@ -103,6 +103,6 @@ NB_MODULE(_core, m) {
            nb::sig("def sentence_vector(self, words: Sequence[str]) -> NDArray[numpy.float32]"),
            docs::sentence_vector);
 
-  m.def("load", &PyModel::load, "path"_a, nb::sig("def load(path: str | os.PathLike[str]) -> Model"),
-        docs::load);
+  m.def("load", &PyModel::load, "path"_a, nb::kw_only(), "limits"_a = nb::dict(),
+        nb::sig("def load(path: str | os.PathLike[str], *, limits: Limits = {}) -> Model"), docs::load);
 }

@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <cmath>
+#include <utility>
 
 #include "numpy_arrays.hpp"
 #include "word_vectors.hpp"
@@ -33,6 +34,33 @@ bool unseen_is_error(const std::string& unseen) {
   return unseen == "error";
 }
 
+Limits read_limits(const std::map<std::string, std::int64_t>& given) {
+  Limits limits;
+  std::size_t known = 0;
+  auto set = [&]<class Field>(const char* name, Field& field) {
+    auto found = given.find(name);
+    if (found == given.end()) return;
+    if (found->second < 0 || !std::in_range<Field>(found->second))
+      throw nb::value_error((std::string("limit ") + name + " is " + std::to_string(found->second)).c_str());
+    field = static_cast<Field>(found->second);
+    ++known;
+  };
+  set("entries", limits.entries);
+  set("entry_bytes", limits.entry_bytes);
+  set("total_bytes", limits.total_bytes);
+  set("ratio", limits.ratio);
+  set("columns", limits.columns);
+  set("classes", limits.classes);
+  set("levels", limits.levels);
+  set("trees", limits.trees);
+  set("depth", limits.depth);
+  set("nesting", limits.nesting);
+  if (known < given.size())
+    throw nb::value_error(
+        "limits are entries, entry_bytes, total_bytes, ratio, columns, classes, levels, trees, depth, nesting");
+  return limits;
+}
+
 nb::object output_column(const std::vector<double>& out, std::size_t k, std::size_t rows, std::size_t width) {
   NumpyArray column(rows);
   for (std::size_t i = 0; i < rows; ++i) column.values()[i] = out[i * width + k];
@@ -47,11 +75,12 @@ void raise_file_error(const FileError& error) {
   throw nb::python_error();
 }
 
-PyModel PyModel::load(const std::filesystem::path& path) {
+PyModel PyModel::load(const std::filesystem::path& path, const std::map<std::string, std::int64_t>& given) {
+  Limits limits = read_limits(given);
   std::unique_ptr<const Model> model;
   try {
     nb::gil_scoped_release release;
-    model = load_model(path.string());
+    model = load_model(path.string(), limits);
   } catch (const FileError& error) {
     raise_file_error(error);
   }

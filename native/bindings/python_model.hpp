@@ -25,7 +25,7 @@ using IntMatrix = nanobind::ndarray<nanobind::numpy, std::int32_t, nanobind::ndi
 class PyModel {
  public:
   // Reads the file without the GIL. The operating system's errors become Python's.
-  static PyModel load(const std::filesystem::path& path);
+  static PyModel load(const std::filesystem::path& path, const std::map<std::string, std::int64_t>& limits);
 
   explicit PyModel(std::unique_ptr<const Model> model);
 

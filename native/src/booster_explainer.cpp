@@ -14,7 +14,7 @@ class BoosterExplainer final : public Explainer {
       : frame_(std::move(frame)) {
     std::vector<std::uint8_t> bytes;
     source.read("boosterBytes", bytes);
-    booster_ = read_booster(bytes, frame_.cells, groups, &facts_);
+    booster_ = read_booster(bytes, frame_.cells, groups, source.limits, &facts_);
     for (std::size_t g = 0; g < groups; ++g) {
       for (std::size_t k = 0; k < booster_.roots[g].size(); ++k) {
         std::string title = "T" + std::to_string(k + 1) + ".C" + std::to_string(g + 1);

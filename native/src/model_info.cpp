@@ -59,7 +59,11 @@ Sections parse_sections(std::string_view text) {
   return sections;
 }
 
-Domain read_domain(ZipArchive& archive, const std::string& name, std::int64_t levels, bool escaped) {
+Domain read_domain(ZipArchive& archive, const std::string& name, std::int64_t levels, std::int64_t most,
+                   bool escaped) {
+  if (levels > most)
+    throw FormatError("model.ini: " + name + " has " + std::to_string(levels) + " levels, the limit is " +
+                      std::to_string(most));
   std::string text = archive.read_text(name);
   if (!is_utf8(text)) throw FormatError(name + " is not UTF-8");
   Domain domain;
@@ -73,7 +77,7 @@ Domain read_domain(ZipArchive& archive, const std::string& name, std::int64_t le
 }
 
 void read_domains(ModelInfo& info, const std::vector<DomainLine>& lines, ZipArchive& archive,
-                  const std::string& prefix) {
+                  const std::string& prefix, const Limits& limits) {
   std::int64_t stated = info.values.count("n_domains", 0, static_cast<std::int64_t>(info.columns.size()));
   if (static_cast<std::int64_t>(lines.size()) != stated) {
     throw FormatError("model.ini: n_domains = " + std::to_string(stated) + ", but " +
@@ -88,7 +92,7 @@ void read_domains(ModelInfo& info, const std::vector<DomainLine>& lines, ZipArch
     }
     std::optional<Domain>& domain = info.domains[line.column];
     if (domain) throw FormatError("model.ini: column " + std::to_string(line.column) + " has two domains");
-    domain = read_domain(archive, prefix + "domains/" + line.file, line.levels, escaped);
+    domain = read_domain(archive, prefix + "domains/" + line.file, line.levels, limits.levels, escaped);
   }
 }
 
@@ -220,7 +224,7 @@ ModelInfo read_model_info(ZipArchive& archive, const std::string& prefix, const 
   }
   info.n_features = values.count("n_features", 1, columns - (info.supervised ? 1 : 0));
   info.n_classes = values.count("n_classes", 1, limits.classes);
-  read_domains(info, sections.domains, archive, prefix);
+  read_domains(info, sections.domains, archive, prefix, limits);
   info.prior_distribution = read_distribution(info, "prior_class_distrib");
   info.model_distribution = read_distribution(info, "model_class_distrib");
   check_classes(info);

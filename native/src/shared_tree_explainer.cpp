@@ -116,7 +116,7 @@ class SharedTreeExplainer final : public Explainer {
         std::string name = tree_name(c, g, ".bin");
         if (!source.contains(name)) continue;
         source.read(name, bytes);
-        std::uint32_t root = decode_tree(bytes, source.info, source.prefix + name, version, forest_);
+        std::uint32_t root = decode_tree(bytes, source, source.prefix + name, version, forest_);
         roots_[c][g] = root;
         if (version_ < 1.2) continue;
         name = tree_name(c, g, "_aux.bin");

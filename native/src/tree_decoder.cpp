@@ -11,10 +11,11 @@ constexpr std::uint16_t kSingleLeaf = 0xffff;
 
 class TreeDecoder {
  public:
-  TreeDecoder(Bytes bytes, const ModelInfo& info, const std::string& name, TreeVersion version,
+  TreeDecoder(Bytes bytes, const ModelSource& source, const std::string& name, TreeVersion version,
               Forest& forest)
       : reader_(bytes, name),
-        info_(info),
+        info_(source.info),
+        most_depth_(static_cast<std::size_t>(source.limits.depth)),
         name_(name),
         most_bits_(forest.bits.size() + 64 * bytes.size()),
         version_(version),
@@ -113,6 +114,7 @@ class TreeDecoder {
     }
     forest_.nodes.push_back(node);
     open_.push_back(open);
+    if (open_.size() > most_depth_) fail("deeper than " + std::to_string(most_depth_) + " splits");
   }
 
   void add_condition(Node& node, int kind, bool missing_only) {
@@ -175,6 +177,7 @@ class TreeDecoder {
 
   ByteReader reader_;
   const ModelInfo& info_;
+  std::size_t most_depth_;
   const std::string& name_;
   std::size_t most_bits_;
   TreeVersion version_;
@@ -190,9 +193,9 @@ TreeVersion tree_version(const ModelInfo& info) {
   return version == 1.1 ? TreeVersion::second : TreeVersion::current;
 }
 
-std::uint32_t decode_tree(Bytes bytes, const ModelInfo& info, const std::string& name, TreeVersion version,
-                          Forest& forest) {
-  return TreeDecoder(bytes, info, name, version, forest).decode();
+std::uint32_t decode_tree(Bytes bytes, const ModelSource& source, const std::string& name,
+                          TreeVersion version, Forest& forest) {
+  return TreeDecoder(bytes, source, name, version, forest).decode();
 }
 
 }  // namespace mojo

@@ -3,7 +3,7 @@
 
 #include "byte_reader.hpp"
 #include "forest.hpp"
-#include "model_info.hpp"
+#include "model_source.hpp"
 
 namespace mojo {
 
@@ -14,10 +14,10 @@ enum class TreeVersion {
 };
 TreeVersion tree_version(const ModelInfo& info);
 
-// Appends the tree and returns its root. `info` knows the columns; `name` is for messages.
+// Appends the tree and returns its root. `source` knows the columns and the limits; `name` is for messages.
 // A left subtree must have exactly its stated size and the tree exactly all bytes, so no walk can loop.
 // Throws FormatError.
-std::uint32_t decode_tree(Bytes bytes, const ModelInfo& info, const std::string& name, TreeVersion version,
-                          Forest& forest);
+std::uint32_t decode_tree(Bytes bytes, const ModelSource& source, const std::string& name,
+                          TreeVersion version, Forest& forest);
 
 }  // namespace mojo

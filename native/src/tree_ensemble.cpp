@@ -29,7 +29,7 @@ std::vector<Tree> decode(const ModelSource& source, const std::vector<Wanted>& l
   std::vector<std::uint8_t> bytes;
   for (std::size_t i = first; i < last; ++i) {
     source.read(list[i].name, bytes);
-    std::uint32_t root = decode_tree(bytes, source.info, source.prefix + list[i].name, version, forest);
+    std::uint32_t root = decode_tree(bytes, source, source.prefix + list[i].name, version, forest);
     trees.push_back({&forest, root, static_cast<std::uint32_t>(forest.nodes.size())});
   }
   return trees;

@@ -66,7 +66,7 @@ std::unique_ptr<Scorer> read_xgboost(const ModelSource& source) {
   source.read("boosterBytes", bytes);
   std::size_t width = static_cast<std::size_t>(model->offsets.back()) + model->numbers;
   model->groups = info.n_classes > 2 ? info.n_classes : 1;
-  Booster booster = read_booster(bytes, width, model->groups);
+  Booster booster = read_booster(bytes, width, model->groups, source.limits);
   model->objective = parse_objective(booster.objective);
   model->base = base_margin(booster, model->objective);
   model->sums_before_base =

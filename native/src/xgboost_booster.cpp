@@ -40,12 +40,13 @@ std::vector<RawNode> read_raw_nodes(ByteReader& reader) {
 }
 
 // Appends what can be reached from the root, left child first. Deleted nodes stay behind.
-void append_tree(const std::vector<RawNode>& raw, std::size_t width, std::vector<Booster::Node>& out,
-                 std::vector<BoosterFact>* facts) {
+void append_tree(const std::vector<RawNode>& raw, std::size_t width, std::int64_t most_depth,
+                 std::vector<Booster::Node>& out, std::vector<BoosterFact>* facts) {
   constexpr std::uint32_t none = ~std::uint32_t{0};
   struct Pending {
     std::int32_t node;
     std::uint32_t right_of;
+    std::int64_t depth = 0;
   };
   std::vector<bool> seen(raw.size());
   std::vector<Pending> pending{{0, none}};
@@ -69,8 +70,10 @@ void append_tree(const std::vector<RawNode>& raw, std::size_t width, std::vector
         throw FormatError("boosterBytes: feature " + std::to_string(made.feature) + " of " +
                           std::to_string(width));
       }
-      pending.push_back({node.right, at});
-      pending.push_back({node.left, none});
+      if (next.depth >= most_depth)
+        throw FormatError("boosterBytes: a tree deeper than " + std::to_string(most_depth) + " splits");
+      pending.push_back({node.right, at, next.depth + 1});
+      pending.push_back({node.left, none, next.depth + 1});
     }
     out.push_back(made);
     if (facts) facts->push_back({next.node, node.weight, static_cast<std::int32_t>(raw.size())});
@@ -118,7 +121,8 @@ float Booster::add_linear(std::size_t group, const float* vector, float sum) con
   return sum;
 }
 
-Booster read_booster(Bytes bytes, std::size_t width, std::size_t groups, std::vector<BoosterFact>* facts) {
+Booster read_booster(Bytes bytes, std::size_t width, std::size_t groups, const Limits& limits,
+                     std::vector<BoosterFact>* facts) {
   if (bytes.size() >= 4 && std::string(bytes.begin(), bytes.begin() + 4) == "binf") bytes = bytes.subspan(4);
   ByteReader reader(bytes, "boosterBytes");
   Booster booster;
@@ -158,10 +162,13 @@ Booster read_booster(Bytes bytes, std::size_t width, std::size_t groups, std::ve
     throw FormatError("boosterBytes: " + std::to_string(trees) + " trees, " + std::to_string(reader.left()) +
                       " bytes left");
   }
+  if (trees > limits.trees)
+    throw FormatError("boosterBytes: " + std::to_string(trees) + " trees, the limit is " +
+                      std::to_string(limits.trees));
   std::vector<std::uint32_t> roots;
   for (std::int32_t i = 0; i < trees; ++i) {
     roots.push_back(static_cast<std::uint32_t>(booster.nodes.size()));
-    append_tree(read_raw_nodes(reader), width, booster.nodes, facts);
+    append_tree(read_raw_nodes(reader), width, limits.depth, booster.nodes, facts);
   }
   for (std::uint32_t root : roots) {
     auto group = reader.little<std::int32_t>();

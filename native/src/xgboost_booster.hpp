@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "byte_reader.hpp"
+#include "limits.hpp"
 
 namespace mojo {
 
@@ -45,7 +46,7 @@ struct BoosterFact {
 
 // `width` is the length of the feature vector, `groups` the number of outputs the model needs.
 // `facts`, where given, gets one entry per node. Throws FormatError, UnsupportedError.
-Booster read_booster(Bytes bytes, std::size_t width, std::size_t groups,
+Booster read_booster(Bytes bytes, std::size_t width, std::size_t groups, const Limits& limits,
                      std::vector<BoosterFact>* facts = nullptr);
 
 }  // namespace mojo
