@@ -68,9 +68,11 @@ def train(home: Path, paths: dict[str, Path]) -> None:
         H2OXGBoostEstimator,
     )
 
-    # A slow rate, so that the thousandth tree still finds something to split and is as large as the first.
+    # A slow rate, so that the thousandth tree is as large as the first. H2O ends a GBM at the first root whose
+    # split improves less than its least, which would be tree 573.
+    gbm = {"learn_rate": 0.01, "min_split_improvement": 0}
     estimators = {
-        "gbm": (H2OGradientBoostingEstimator, {"learn_rate": 0.01}),
+        "gbm": (H2OGradientBoostingEstimator, gbm),
         "drf": (H2ORandomForestEstimator, {}),
         "xgboost": (H2OXGBoostEstimator, {"learn_rate": 0.1}),
     }
@@ -89,5 +91,8 @@ def train(home: Path, paths: dict[str, Path]) -> None:
             estimator, options = estimators[algorithm]
             model = estimator(ntrees=trees, max_depth=depth, seed=1, score_tree_interval=trees, **options)
             model.train(x=FEATURES, y="late", training_frame=frame)
+            grown = model.summary().as_data_frame()["number_of_trees"][0]
+            if grown != trees:
+                raise SystemExit(f"{name}: H2O ended the training after {grown} trees")
             part = Path(model.download_mojo(str(Path(scratch) / f"{name}.zip")))
             part.replace(path)

@@ -5,15 +5,15 @@
 namespace mojo {
 
 void BitSlices::finish() {
-  splits_.resize(splits_.size() + kSplitsAhead);
   splits_.shrink_to_fit();
+  bottoms_.shrink_to_fit();
   level_sizes_.shrink_to_fit();
   starts_.shrink_to_fit();
 }
 
 std::size_t BitSlices::nbytes() const {
-  return splits_.capacity() * sizeof(SliceSplit) + level_sizes_.capacity() * sizeof(std::uint16_t) +
-         starts_.capacity() * sizeof(std::uint32_t);
+  return splits_.capacity() * sizeof(SliceSplit) + bottoms_.capacity() * sizeof(SliceBottom) +
+         level_sizes_.capacity() * sizeof(std::uint16_t) + starts_.capacity() * sizeof(Start);
 }
 
 const SliceKernels& BitSlices::Pass::kernels_for(std::size_t rows) {
@@ -26,7 +26,7 @@ BitSlices::Pass::Pass(const BitSlices& slices, const ConditionTable& table, cons
     : slices_(slices), kernels_(kernels_for(rows)), rows_(std::min(rows, 64 * kernels_.words)) {
   constexpr std::size_t line = 64 / sizeof(Word);
   // The last split writes both children's masks before it knows that they are leaves.
-  std::size_t vectors = table.size() + slices.most_splits_ + 2;
+  std::size_t vectors = table.size() + slices.most_masks_ + 2;
   room.resize(std::max(room.size(), vectors * kernels_.words + line));
   answers_ = room.data();
   while (reinterpret_cast<std::uintptr_t>(answers_) % 64 != 0) ++answers_;
@@ -35,9 +35,9 @@ BitSlices::Pass::Pass(const BitSlices& slices, const ConditionTable& table, cons
 }
 
 const std::uint16_t* BitSlices::Pass::follow(std::size_t tree) {
-  auto depth = static_cast<std::size_t>(slices_.depth_);
-  kernels_.follow(&slices_.splits_[slices_.starts_[tree]], &slices_.level_sizes_[tree * depth],
-                  slices_.depth_, answers_, masks_, planes_);
+  const BitSlices::Start& start = slices_.starts_[tree];
+  kernels_.follow(slices_.splits_.data() + start.split, slices_.bottoms_.data() + start.bottom,
+                  &slices_.level_sizes_[tree * slices_.levels()], slices_.depth_, answers_, masks_, planes_);
   kernels_.number_rows(planes_, slices_.depth_, numbers_);
   return numbers_;
 }

@@ -1,11 +1,12 @@
 // Trees for many rows at once: one bit per row. Every split passes the rows that reach it on to its children
 // with two ANDs, so nothing depends on a load or a branch of its own row. The leaf of a row is the number
-// that its turns make.
+// that its turns make. Most splits are in the lowest three levels: there the rows stay in registers.
 #pragma once
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <vector>
 
 #include "condition_table.hpp"
@@ -19,21 +20,34 @@ class BitSlices {
   // A pass costs the same however few its rows are: below this, walking row by row is faster.
   static constexpr std::size_t kLeastRows = 160;
 
+  static constexpr int kLeastDepth = SliceBottom::kLevels;
+
   explicit BitSlices(int depth) : depth_(depth) {}
 
   template <class QuestionOf>
   void append(const Tree& tree, QuestionOf question_of);
   void finish();
+  bool empty() const { return starts_.empty(); }
   std::size_t nbytes() const;
 
   class Pass;
 
  private:
+  static constexpr std::uint32_t kNoNode = ~std::uint32_t{0};
+
+  struct Start {
+    std::uint32_t split;
+    std::uint32_t bottom;
+  };
+
+  std::size_t levels() const { return static_cast<std::size_t>(depth_ - SliceBottom::kLevels) + 1; }
+
   int depth_;
   std::vector<SliceSplit> splits_;          // tree by tree, breadth first
-  std::vector<std::uint16_t> level_sizes_;  // depth_ per tree
-  std::vector<std::uint32_t> starts_;       // of each tree in splits_
-  std::size_t most_splits_ = 0;             // of one tree
+  std::vector<SliceBottom> bottoms_;        // in the order in which the splits above lead to them
+  std::vector<std::uint16_t> level_sizes_;  // levels() per tree, the last one that of the bottoms
+  std::vector<Start> starts_;               // of each tree
+  std::size_t most_masks_ = 0;              // of one tree
 };
 
 // The answers for a block of rows, from which the trees are followed one by one.
@@ -66,23 +80,39 @@ template <class QuestionOf>
 void BitSlices::append(const Tree& tree, QuestionOf question_of) {
   const std::vector<Node>& nodes = tree.forest->nodes;
   auto splits = [&](std::uint32_t node) { return nodes[node].kind != Node::leaf; };
-  std::size_t start = splits_.size();
-  starts_.push_back(static_cast<std::uint32_t>(start));
+  std::size_t masks = 0;
+  starts_.push_back(
+      {static_cast<std::uint32_t>(splits_.size()), static_cast<std::uint32_t>(bottoms_.size())});
   std::vector<std::uint32_t> level;
   if (splits(tree.root)) level.push_back(tree.root);
-  for (int d = 0; d < depth_; ++d) {
+  for (std::size_t d = 0; d + 1 < levels(); ++d) {
     std::vector<std::uint32_t> below;
     for (std::uint32_t node : level) {
       bool left = splits(node + 1);
       bool right = splits(nodes[node].right);
-      splits_.push_back({question_of(node), left, right});
+      splits_.push_back({static_cast<std::uint16_t>(question_of(node)), left, right});
       if (left) below.push_back(node + 1);
       if (right) below.push_back(nodes[node].right);
     }
     level_sizes_.push_back(static_cast<std::uint16_t>(level.size()));
+    masks += level.size();
     level.swap(below);
   }
-  most_splits_ = std::max(most_splits_, splits_.size() - start);
+  for (std::uint32_t node : level) {
+    std::uint32_t places[1 << SliceBottom::kLevels] = {0, node};
+    SliceBottom bottom{};
+    for (std::size_t place = 1; place < std::size(places); ++place) {
+      std::uint32_t at = places[place];
+      if (at == kNoNode || !splits(at)) at = kNoNode;
+      if (at != kNoNode) bottom.questions[place] = static_cast<std::uint16_t>(question_of(at));
+      if (2 * place + 1 >= std::size(places)) continue;
+      places[2 * place] = at == kNoNode ? kNoNode : at + 1;
+      places[2 * place + 1] = at == kNoNode ? kNoNode : nodes[at].right;
+    }
+    bottoms_.push_back(bottom);
+  }
+  level_sizes_.push_back(static_cast<std::uint16_t>(level.size()));
+  most_masks_ = std::max(most_masks_, masks + level.size());
 }
 
 }  // namespace mojo

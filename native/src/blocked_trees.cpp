@@ -97,12 +97,20 @@ void BlockedTrees::add(const std::uint8_t* answers, std::size_t first, std::size
   }
 }
 
+void BlockedTrees::fetch_leaves(std::size_t tree) const {
+  const auto* bottoms = reinterpret_cast<const char*>(&bottoms_[tree << top_depth_]);
+  for (std::size_t at = 0; at < sizeof(Bottom) << top_depth_; at += 64) __builtin_prefetch(bottoms + at);
+}
+
 template <class Sum>
 void BlockedTrees::add_leaves(std::size_t tree, const std::uint16_t* numbers, std::size_t rows,
                               Sum* sums) const {
-  const Bottom* bottoms = bottoms_.data() + (tree << top_depth_);
-  for (std::size_t r = 0; r < rows; ++r)
-    sums[r] += static_cast<Sum>(bottoms[numbers[r] >> kBottomDepth].leaves[numbers[r] & 15]);
+  const float* leaves = bottoms_[tree << top_depth_].leaves;
+  constexpr std::size_t between = (sizeof(Bottom) - sizeof(Bottom::leaves)) / sizeof(float);
+  for (std::size_t r = 0; r < rows; ++r) {
+    std::size_t number = numbers[r];
+    sums[r] += static_cast<Sum>(leaves[number + (number >> kBottomDepth) * between]);
+  }
 }
 
 template void BlockedTrees::add(const std::uint8_t*, std::size_t, std::size_t, float&) const;

@@ -27,6 +27,7 @@ class BlockedTrees {
 
   template <class Sum>
   void add(const std::uint8_t* answers, std::size_t first, std::size_t last, Sum& sum) const;
+  void fetch_leaves(std::size_t tree) const;
   template <class Sum>
   void add_leaves(std::size_t tree, const std::uint16_t* numbers, std::size_t rows, Sum* sums) const;
 

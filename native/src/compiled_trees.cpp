@@ -118,7 +118,7 @@ class CompiledTrees::Builder {
     book_ = {};  // as large as the layout that is to come
     questions_ += table.size();
     auto depth = static_cast<int>(shape_.depth);
-    Run run{std::move(table), GeneralTrees(), BitSlices(heap_ || blocked_ ? depth : 0), {}};
+    Run run{std::move(table), GeneralTrees(), BitSlices(depth), {}};
     if (heap_) run.layout = HeapTrees(depth, open_.size());
     if (blocked_) run.layout = BlockedTrees(depth, open_.size());
     for (std::size_t number = 0; number < open_.size(); ++number) {
@@ -133,7 +133,7 @@ class CompiledTrees::Builder {
           append_heap(*heap, number, open.tree, question_of);
         if (auto* blocked = std::get_if<BlockedTrees>(&run.layout))
           append_heap(*blocked, number, open.tree, question_of);
-        run.slices.append(open.tree, question_of);
+        if (depth >= BitSlices::kLeastDepth) run.slices.append(open.tree, question_of);
       }
       if (run.segments.empty() || run.segments.back().of_class != open.of_class)
         run.segments.push_back({open.of_class, number, number});
@@ -208,6 +208,7 @@ void CompiledTrees::Run::add_pass(BitSlices::Pass& pass, Sum* sums, std::size_t 
   for (const Segment& part : segments) {
     for (std::size_t r = 0; r < column.size(); ++r) column[r] = sums[r * stride + part.of_class];
     for (std::size_t tree = part.first; tree < part.last; ++tree) {
+      if (auto* blocked = std::get_if<BlockedTrees>(&layout)) blocked->fetch_leaves(tree);
       const std::uint16_t* numbers = pass.follow(tree);
       if (auto* heap = std::get_if<HeapTrees>(&layout))
         heap->add_leaves(tree, numbers, column.size(), column.data());
@@ -222,7 +223,7 @@ template <class Sum>
 void CompiledTrees::add_rows(const RowBlock& rows, Sum* sums, std::size_t stride, Scratch& scratch) const {
   for (const Run& run : runs_) {
     std::size_t done = 0;
-    if (!std::holds_alternative<GeneralTrees>(run.layout)) {
+    if (!run.slices.empty()) {
       while (rows.count - done >= BitSlices::kLeastRows) {
         BitSlices::Pass pass(run.slices, run.table, rows.row(done), rows.width, rows.count - done,
                              scratch.words);

@@ -25,40 +25,15 @@ void ConditionTable::answer_slices(const double* values, std::size_t row_stride,
   }
 }
 
-// Levels in groups of four: a table per group says for each of the 16 sets of its levels which rows are in
-// it. Only words of 64 levels that some row is in take part.
+// Every row brings the answers of its level, one bit per question: turned, they are one bit per row.
 void ConditionTable::slice_levels(const LevelRun& run, const double* values, std::size_t row_stride,
                                   std::size_t rows, const SliceKernels& kernels, Word* answers) const {
-  constexpr std::size_t sets = 16;
-  constexpr std::size_t groups = 16;  // in a word
-  std::size_t words = kernels.words;
-  std::vector<std::uint16_t> part_of(run.set_words, kNone);
-  std::vector<SetPart> parts;
-  std::vector<Word> tables;
-  for (std::size_t r = 0; r < rows; ++r) {
-    std::size_t state = run.state_of(values[r * row_stride]);
-    std::uint16_t& part = part_of[state / 64];
-    if (part == kNone) {
-      part = static_cast<std::uint16_t>(parts.size());
-      std::size_t states = std::min<std::size_t>(64, run.levels + 1 - state / 64 * 64);
-      parts.push_back(
-          {static_cast<std::uint16_t>(state / 64), static_cast<std::uint16_t>((states + 15) / 16)});
-      tables.resize(parts.size() * groups * sets * words);
-    }
-    std::size_t group = groups * part + state % 64 / 4;
-    tables[(sets * group + (std::size_t{1} << state % 4)) * words + r / 64] |= Word{1} << r % 64;
+  std::array<const std::uint8_t*, kMostRows> answers_of;
+  for (std::size_t r = 0; r < 64 * kernels.words; ++r) {
+    double value = r < rows ? values[r * row_stride] : 0;
+    answers_of[r] = row_bits_.data() + run.rows + std::size_t{run.state_of(value)} * run.row_words * 4;
   }
-  for (std::size_t group = 0; group < parts.size() * groups; ++group) {
-    Word* table = &tables[sets * group * words];
-    for (std::size_t set = 3; set < sets; ++set) {
-      std::size_t rest = set & (set - 1);  // without its lowest level
-      if (rest == 0) continue;
-      for (std::size_t w = 0; w < words; ++w)
-        table[set * words + w] = table[rest * words + w] | table[(set ^ rest) * words + w];
-    }
-  }
-  kernels.answer_levels(tables.data(), parts.data(), parts.size(), sets_.data() + run.sets, run.set_words,
-                        run.count, answers);
+  kernels.turn(answers_of.data(), run.count, answers);
 }
 
 // From question to question only those rows drop out whose value does not reach the threshold.

@@ -19,6 +19,17 @@ float round_down(double value) {
   return static_cast<double>(nearest) > value ? std::nextafter(nearest, -INFINITY) : nearest;
 }
 
+// Of `count` thresholds, a multiple of 16; NaN is never reached.
+std::uint32_t count_reached(const float* thresholds, std::uint32_t count, float value) {
+  Masks below{};
+  for (std::uint32_t i = 0; i < count; i += 4) {
+    Floats t;
+    std::memcpy(&t, thresholds + i, sizeof t);
+    below += t <= Floats{} + value;
+  }
+  return static_cast<std::uint32_t>(-(below[0] + below[1] + below[2] + below[3]));
+}
+
 }  // namespace
 
 std::uint32_t ConditionTable::LevelRun::state_of(double value) const {
@@ -30,7 +41,7 @@ std::uint32_t ConditionTable::LevelRun::state_of(double value) const {
 
 std::size_t ConditionTable::nbytes() const {
   return levels_.capacity() * sizeof(LevelRun) + numbers_.capacity() * sizeof(NumberRun) +
-         thresholds_.capacity() * sizeof(float) + row_bits_.capacity() + sets_.capacity() * sizeof(Word);
+         thresholds_.capacity() * sizeof(float) + row_bits_.capacity();
 }
 
 void ConditionTable::answer(const double* row, std::uint8_t* answers) const {
@@ -39,27 +50,21 @@ void ConditionTable::answer(const double* row, std::uint8_t* answers) const {
   auto widen = choose_kernels().widen;
   for (const LevelRun& run : levels_) {
     std::size_t state = run.state_of(row[run.column]);
-    widen(row_bits_.data() + run.rows + state * run.row_words * 4, run.row_words, answers + run.first);
+    widen(row_bits_.data() + run.rows + state * run.row_words * 4, (run.count + 31) / 32,
+          answers + run.first);
   }
   for (const NumberRun& run : numbers_) answer_numbers(run, row[run.column], answers + run.first);
 }
 
-// How many of the run's questions are answered with yes: they are its first ones.
+// How many of the run's questions are answered with yes: they are its first ones. Counting needs no branch
+// that nobody could foresee: first among the last threshold of every part, then in the part that is left.
 std::size_t ConditionTable::rank(const NumberRun& run, double value) const {
   if (run.is_missing(value)) return run.missing ? run.count : 0;
   float rounded = round_down(value);
   const float* thresholds = thresholds_.data() + run.thresholds;
-  std::size_t below = 0;
-  if (run.is_short()) {
-    for (std::uint32_t i = 0; i < padded(run.count); ++i) below += thresholds[i] <= rounded ? 1 : 0;
-    return below;
-  }
-  for (std::size_t left = run.count; left > 0;) {
-    std::size_t half = (left + 1) / 2;
-    below += thresholds[below + half - 1] <= rounded ? half : 0;
-    left -= half;
-  }
-  return below;
+  if (run.is_short()) return count_reached(thresholds, padded(run.count), rounded);
+  std::uint32_t part = count_reached(thresholds + padded(run.count), parts(run.count), rounded) * kPart;
+  return part + count_reached(thresholds + part, std::min(kPart, padded(run.count) - part), rounded);
 }
 
 void ConditionTable::answer_numbers(const NumberRun& run, double value, std::uint8_t* answers) const {
@@ -90,6 +95,10 @@ void ConditionTable::append_thresholds(NumberRun& run, std::span<const float> as
     std::uint32_t place = run.is_short() ? i / 16 * 16 + i % 4 * 4 + i % 16 / 4 : i;
     thresholds_[run.thresholds + place] = ascending[i];
   }
+  if (run.is_short()) return;
+  std::size_t last = thresholds_.size();
+  thresholds_.resize(last + parts(run.count), std::numeric_limits<float>::quiet_NaN());
+  for (std::uint32_t i = kPart; i <= run.count; i += kPart) thresholds_[last++] = ascending[i - 1];
 }
 
 }  // namespace mojo

@@ -41,7 +41,7 @@ class ConditionTable {
     bool missing;              // the answer for a missing value
 
     bool is_missing(double value) const { return value != value || value >= limit; }
-    // Short runs compare with every threshold, sixteen at once; longer ones search.
+    // Short runs compare with every threshold; longer ones search.
     bool is_short() const { return count <= 128; }
   };
 
@@ -52,14 +52,15 @@ class ConditionTable {
     std::uint32_t count;
     std::uint32_t levels;  // one more state stands for everything else: missing, out of range
     std::uint64_t rows;    // where in row_bits_ the answers by state start, 4 * row_words bytes per state
-    std::uint64_t sets;    // where in sets_ the answers by question start, set_words words per question
     std::uint32_t row_words;
-    std::uint32_t set_words;
 
     std::uint32_t state_of(double value) const;
   };
 
+  static constexpr std::uint32_t kPart = 64;  // thresholds of a longer run that are counted at once
+
   static std::uint32_t padded(std::uint32_t count) { return (count + 15) / 16 * 16; }
+  static std::uint32_t parts(std::uint32_t count) { return padded(count / kPart); }
   void append_thresholds(NumberRun& run, std::span<const float> ascending);
   std::size_t rank(const NumberRun& run, double value) const;
   void answer_numbers(const NumberRun& run, double value, std::uint8_t* answers) const;
@@ -72,10 +73,10 @@ class ConditionTable {
   std::vector<LevelRun> levels_;
   std::vector<NumberRun> numbers_;
   // Each run is padded with NaN to a multiple of 16. In short runs every 16 thresholds stand in columns of
-  // four: the answers then come out of four comparisons in the order of the questions.
+  // four: the answers then come out of four comparisons in the order of the questions. Behind a longer run
+  // stands the last threshold of each of its parts, padded in the same way.
   std::vector<float> thresholds_;
   std::vector<std::uint8_t> row_bits_;
-  std::vector<Word> sets_;
 };
 
 }  // namespace mojo

@@ -26,15 +26,14 @@ MOJO_AVX2 void widen(const std::uint8_t* bits, std::size_t words, std::uint8_t* 
 }
 
 template <int Words>
-MOJO_AVX2 void answer_levels(const Word* tables, const SetPart* parts, std::size_t part_count,
-                             const Word* sets, std::size_t set_words, std::size_t questions, Word* out) {
-  answer_levels_body<Words>(tables, parts, part_count, sets, set_words, questions, out);
+MOJO_AVX2 void turn(const std::uint8_t* const* rows, std::size_t questions, Word* out) {
+  turn_body<Words>(rows, questions, out);
 }
 
 template <int Words>
-MOJO_AVX2 void follow(const SliceSplit* splits, const std::uint16_t* level_sizes, int depth,
-                      const Word* answers, Word* masks, Word* planes) {
-  follow_body<Words>(splits, level_sizes, depth, answers, masks, planes);
+MOJO_AVX2 void follow(const SliceSplit* splits, const SliceBottom* bottoms, const std::uint16_t* level_sizes,
+                      int depth, const Word* answers, Word* masks, Word* planes) {
+  follow_body<Words>(splits, bottoms, level_sizes, depth, answers, masks, planes);
 }
 
 template <int Words>
@@ -42,9 +41,8 @@ MOJO_AVX2 void number_rows(const Word* planes, int depth, std::uint16_t* numbers
   number_rows_body<Words>(planes, depth, numbers);
 }
 
-constexpr Kernels kAvx2Kernels = {widen,
-                                  {4, answer_levels<4>, follow<4>, number_rows<4>},
-                                  {8, answer_levels<8>, follow<8>, number_rows<8>}};
+constexpr Kernels kAvx2Kernels = {
+    widen, {4, turn<4>, follow<4>, number_rows<4>}, {8, turn<8>, follow<8>, number_rows<8>}};
 
 }  // namespace
 

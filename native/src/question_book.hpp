@@ -38,9 +38,9 @@ class QuestionBook {
   static Entry make_entry(const Forest& forest, const Node& node);
   std::vector<std::uint32_t> level_counts() const;  // by column, 0 without sets
   void close_levels(ConditionTable& table, std::vector<std::uint32_t>& questions) const;
-  void number_sets(const std::vector<std::uint32_t>& entries, ConditionTable::LevelRun& run,
-                   ConditionTable& table, std::vector<std::uint32_t>& questions) const;
-  static void turn_sets(ConditionTable::LevelRun& run, ConditionTable& table);
+  std::vector<Word> number_sets(const std::vector<std::uint32_t>& entries, ConditionTable::LevelRun& run,
+                                ConditionTable& table, std::vector<std::uint32_t>& questions) const;
+  static void turn_sets(const std::vector<Word>& sets, ConditionTable::LevelRun& run, ConditionTable& table);
   void close_numbers(ConditionTable& table, std::vector<std::uint32_t>& questions) const;
   void grow();
 

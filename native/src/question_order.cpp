@@ -62,24 +62,23 @@ void QuestionBook::close_levels(ConditionTable& table, std::vector<std::uint32_t
     ConditionTable::LevelRun run{};
     run.column = static_cast<std::uint32_t>(column);
     run.levels = counts[column];
-    number_sets(by_column[column], run, table, questions);
-    turn_sets(run, table);
+    turn_sets(number_sets(by_column[column], run, table, questions), run, table);
     table.levels_.push_back(run);
   }
-  table.sets_.shrink_to_fit();
   table.row_bits_.shrink_to_fit();
 }
 
-// One question per meaning: the answers for all levels and, at bit `levels`, for everything else.
-void QuestionBook::number_sets(const std::vector<std::uint32_t>& entries, ConditionTable::LevelRun& run,
-                               ConditionTable& table, std::vector<std::uint32_t>& questions) const {
+// One question per meaning: the answers for all levels and, at bit `levels`, for everything else. Returns the
+// meanings, `run.levels / 64 + 1` words each.
+std::vector<Word> QuestionBook::number_sets(const std::vector<std::uint32_t>& entries,
+                                            ConditionTable::LevelRun& run, ConditionTable& table,
+                                            std::vector<std::uint32_t>& questions) const {
   std::size_t words = run.levels / 64 + 1;
   run.first = static_cast<std::uint32_t>(table.size_);
-  run.set_words = static_cast<std::uint32_t>(words);
-  run.sets = table.sets_.size();
   std::vector<std::uint32_t> slots(std::bit_ceil(2 * entries.size() + 1));
   std::vector<Word> meaning(words);
-  table.sets_.reserve(run.sets + entries.size() * words);
+  std::vector<Word> sets;
+  sets.reserve(entries.size() * words);
   for (std::uint32_t e : entries) {
     const Entry& entry = entries_[e];
     for (std::size_t w = 0; w < words; ++w)
@@ -88,30 +87,31 @@ void QuestionBook::number_sets(const std::vector<std::uint32_t>& entries, Condit
               static_cast<std::size_t>(entry.count));
     std::size_t mask = slots.size() - 1;
     std::size_t at = hash_words(meaning.data(), words) & mask;
-    while (slots[at] != 0 &&
-           std::memcmp(meaning.data(), &table.sets_[run.sets + (slots[at] - 1) * words], words * 8) != 0)
+    while (slots[at] != 0 && std::memcmp(meaning.data(), &sets[(slots[at] - 1) * words], words * 8) != 0)
       at = (at + 1) & mask;
     if (slots[at] == 0) {
       slots[at] = ++run.count;
-      table.sets_.insert(table.sets_.end(), meaning.begin(), meaning.end());
+      sets.insert(sets.end(), meaning.begin(), meaning.end());
     }
     questions[e] = run.first + slots[at] - 1;
   }
   table.size_ += run.count;
+  return sets;
 }
 
 // From answers by question to answers by state, in blocks of 64 x 64 bits.
-void QuestionBook::turn_sets(ConditionTable::LevelRun& run, ConditionTable& table) {
-  run.row_words = (run.count + 63) / 64 * 2;
+void QuestionBook::turn_sets(const std::vector<Word>& sets, ConditionTable::LevelRun& run,
+                             ConditionTable& table) {
+  std::size_t words = run.levels / 64 + 1;
+  run.row_words = (run.count + 255) / 256 * 8;
   run.rows = table.row_bits_.size();
   std::size_t states = run.levels + std::size_t{1};
   std::size_t row_bytes = std::size_t{run.row_words} * 4;
   table.row_bits_.resize(run.rows + states * row_bytes);
   for (std::size_t q = 0; q < run.count; q += 64) {
-    for (std::size_t w = 0; w < run.set_words; ++w) {
+    for (std::size_t w = 0; w < words; ++w) {
       std::array<Word, 64> block{};
-      for (std::size_t i = 0; i < 64 && q + i < run.count; ++i)
-        block[i] = table.sets_[run.sets + (q + i) * run.set_words + w];
+      for (std::size_t i = 0; i < 64 && q + i < run.count; ++i) block[i] = sets[(q + i) * words + w];
       transpose(block);
       for (std::size_t i = 0; i < 64 && 64 * w + i < states; ++i)
         std::memcpy(&table.row_bits_[run.rows + (64 * w + i) * row_bytes + q / 8], &block[i], sizeof(Word));
