@@ -20,6 +20,7 @@ from mojoline.registry.filesystem_registry import FilesystemRegistry, open_regis
 from mojoline.registry.golden import GoldenRows
 from mojoline.registry.manifest import GOLDEN, Manifest
 from mojoline.settings import load_settings
+from serving.plain_models import PlainModels
 from serving.server import serve
 from tests.data.tiny_versions import TINY_MODELS, tiny_draft, tiny_facts
 
@@ -145,12 +146,17 @@ class ServerThread(LiveServer):
 
     def __init__(self, registry: FilesystemRegistry, **overrides: object) -> None:
         super().__init__(registry)
+        self._models = registry if isinstance(registry, PlainModels) else None
         given = {"poll_seconds": 0.2, "grpc": False, **overrides.pop("serving", {})}
         self._settings = load_settings(
-            home=registry.root / "home",
-            registry_url=f"file://{registry.root}",
             ports=dict(zip(("rest", "admin", "grpc"), self.ports, strict=True)),
-            **{"admin_token": TOKEN, "serving": given, **overrides},
+            **{
+                "home": registry.root / "home",
+                "registry_url": f"file://{registry.root}",
+                "admin_token": TOKEN,
+                "serving": given,
+                **overrides,
+            },
         )
         self._loop = uvloop.new_event_loop()
         self._stopping = asyncio.Event()
@@ -160,7 +166,7 @@ class ServerThread(LiveServer):
 
     def _run(self) -> None:
         try:
-            self._loop.run_until_complete(serve(self._settings, self._stopping))
+            self._loop.run_until_complete(serve(self._settings, self._stopping, self._models))
             self._loop.run_until_complete(self._loop.shutdown_default_executor())
         except BaseException as error:
             self._failure = repr(error)

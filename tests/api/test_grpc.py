@@ -347,6 +347,7 @@ def test_variants_stick_to_the_key_over_both_protocols(tmp_path):
     registry = new_registry(tmp_path)
     publish(registry, "first")
     other = publish(registry, "second", promote=False)
+    publish(registry, "regression", "delay")
     with server_thread(registry, serving={"grpc": True}) as server:
         server.wait_ready()
         variants = [
@@ -371,6 +372,9 @@ def test_variants_stick_to_the_key_over_both_protocols(tmp_path):
                 assert response.parameters["experiment"].string_param == "split"
                 seen.add(variant)
         assert seen == {"a", "b"}
+        unsplit = server.predict([{"flight_id": "flight-1"}], "delay")  # the split is that of one model
+        assert unsplit.headers["X-Variant"] == "champion"
+        assert "X-Experiment" not in unsplit.headers
 
 
 def test_health_says_what_readiness_says(tmp_path):
