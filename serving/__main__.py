@@ -43,6 +43,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             serving=_without_none(workers=options.workers, host=options.host),
         )
         install_logs(settings.serving.log)
+        if options.worker is None:  # once for all workers
+            from serving.entity_pool import check_connection_budget
+
+            uvloop.run(check_connection_budget(settings))
         if settings.serving.workers > 1 and options.worker is None:
             from serving.workers import run_workers
 

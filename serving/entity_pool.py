@@ -29,6 +29,8 @@ LOST = (
     asyncpg.InternalClientError,  # a connection that is lost in the moment it is used
 )
 """What says that the database, not the query, is at fault."""
+AWAY = (*LOST, asyncpg.PostgresError)
+"""The same while connecting, where a password or a database may also be missing, and come later."""
 
 _log = logging.getLogger("mojoline.serving")
 logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)  # its watcher repeats in tracebacks what ours says
@@ -138,12 +140,16 @@ class EntityPool:
     async def _watch(self) -> None:
         while True:
             was_away = self._pool is None or self.breaker.is_open
+            if self._pool is not None and self._is_exhausted(self._pool):
+                self._count()
+                await asyncio.sleep(PROBE_SECONDS)
+                continue  # the requests themselves find out; there is no connection to find out with
             try:
                 if self._pool is None:
                     self._pool = await self._connect()
                 else:
                     await self._probe(self._pool)
-            except LOST as error:
+            except AWAY as error:
                 self.last_error = str(error) or type(error).__name__
                 if not was_away:
                     _log.warning("the feature database is away: %s", self.last_error)
@@ -165,7 +171,7 @@ class EntityPool:
             max_inactive_connection_lifetime=0,  # idle ones stay: they are what the warm pool is for
             reset=_leave_as_it_is,
             timeout=CONNECT_SECONDS,
-            **session_options(pgbouncer=self._pgbouncer),
+            **session_options(pgbouncer=self._pgbouncer, timeout=self._timeout),
         )
 
     async def _probe(self, pool: asyncpg.Pool) -> None:
@@ -173,8 +179,6 @@ class EntityPool:
 
         asyncpg fills its pool up too, but pauses up to a minute after failures.
         """
-        if self._is_exhausted(pool):
-            return  # the requests themselves are the probe
         connection = await pool.acquire(timeout=CONNECT_SECONDS)
         try:
             async with asyncio.timeout(self._timeout):
@@ -199,16 +203,27 @@ class EntityPool:
         POOL_CONNECTIONS.labels("postgres", "in_use").set(opened - idle)
 
 
-def session_options(*, pgbouncer: bool) -> dict[str, Any]:
-    """How asyncpg connects. pgbouncer in transaction mode knows neither sessions nor prepared statements."""
+def session_options(*, pgbouncer: bool, timeout: float = CONNECT_SECONDS) -> dict[str, Any]:
+    """How asyncpg connects. pgbouncer in transaction mode knows neither sessions nor prepared statements.
+
+    Postgres itself ends a query after `timeout` seconds: one that waits for a lock does not notice that its
+    caller has gone, and would keep its place among `max_connections`. Through pgbouncer that is the role's
+    setting to make (ALTER ROLE ... SET statement_timeout).
+    """
     if pgbouncer:
         return {"statement_cache_size": 0, "server_settings": {"application_name": "mojoline"}}
-    settings = {"application_name": "mojoline", "jit": "off", "default_transaction_read_only": "on"}
-    return {"server_settings": settings}
+    return {
+        "server_settings": {
+            "application_name": "mojoline",
+            "jit": "off",
+            "default_transaction_read_only": "on",
+            "statement_timeout": str(max(1, round(1000 * timeout))),
+        }
+    }
 
 
 async def check_connection_budget(settings: Settings) -> None:
-    """Compare what all workers may open with what Postgres allows; a database that is away is not waited for.
+    """Compare what all workers may open with what Postgres allows; if that cannot be asked, it is logged.
 
     Raises:
         SettingsError: it is too much; the message holds the arithmetic.
@@ -217,29 +232,34 @@ async def check_connection_budget(settings: Settings) -> None:
         return
     workers = settings.serving.workers
     size = PoolSize.of_worker(settings.features, workers)
-    with contextlib.suppress(*LOST):
-        connection = await asyncpg.connect(
-            settings.database_url.get_secret_value(),
-            timeout=CONNECT_SECONDS,
-            **session_options(pgbouncer=False),
+    try:
+        allowed = await _ask_limits(settings.database_url.get_secret_value())
+    except AWAY as error:
+        _log.warning("the connections to the feature database are not compared with its limit: %s", error)
+        return
+    reserved = sum(allowed.get(name, 0) for name in RESERVE_SETTINGS)
+    most, free = workers * size.largest, allowed["max_connections"] - reserved
+    if most > free:
+        raise SettingsError(
+            f"{workers} worker(s) x {size.largest} connections = {most}, but Postgres allows "
+            f"{allowed['max_connections']} (max_connections) - {reserved} (reserved) = {free}: lower "
+            "MOJOLINE_FEATURES__MAX_CONNECTIONS or MOJOLINE_SERVING__WORKERS, raise max_connections, or "
+            "put a pgbouncer in between (MOJOLINE_FEATURES__PGBOUNCER)"
         )
-        try:
-            found = await connection.fetch(
-                "SELECT name, setting::int FROM pg_settings WHERE name = ANY($1)",
-                ["max_connections", *RESERVE_SETTINGS],
+
+
+async def _ask_limits(url: str) -> dict[str, int]:
+    connection = await asyncpg.connect(url, timeout=CONNECT_SECONDS, **session_options(pgbouncer=False))
+    try:
+        async with asyncio.timeout(CONNECT_SECONDS):
+            return dict(
+                await connection.fetch(
+                    "SELECT name, setting::int FROM pg_settings WHERE name = ANY($1)",
+                    ["max_connections", *RESERVE_SETTINGS],
+                )
             )
-        finally:
-            connection.terminate()
-        allowed = dict(found)
-        reserved = sum(allowed.get(name, 0) for name in RESERVE_SETTINGS)
-        most, free = workers * size.largest, allowed["max_connections"] - reserved
-        if most > free:
-            raise SettingsError(
-                f"{workers} worker(s) x {size.largest} connections = {most}, but Postgres allows "
-                f"{allowed['max_connections']} (max_connections) - {reserved} (reserved) = {free}: lower "
-                "MOJOLINE_FEATURES__MAX_CONNECTIONS or MOJOLINE_SERVING__WORKERS, raise max_connections, or "
-                "put a pgbouncer in between (MOJOLINE_FEATURES__PGBOUNCER)"
-            )
+    finally:
+        connection.terminate()
 
 
 def open_entity_pool(settings: Settings) -> EntityPool | None:

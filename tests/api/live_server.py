@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -107,6 +108,7 @@ class ServerProcess(LiveServer):
     def __init__(self, registry: FilesystemRegistry, **env: str) -> None:
         super().__init__(registry)
         known = {key: value for key, value in os.environ.items() if not key.startswith("MOJOLINE_")}
+        self._said = tempfile.TemporaryFile("a+")  # noqa: SIM115 - a pipe that nobody reads would stop it
         self.process = subprocess.Popen(
             [sys.executable, "-m", "serving"],
             cwd=ROOT,
@@ -122,12 +124,16 @@ class ServerProcess(LiveServer):
                 "MOJOLINE_SERVING__POLL_SECONDS": "0.2",
                 **env,
             },
-            stderr=subprocess.PIPE,
-            text=True,
+            stderr=self._said,
         )
 
+    def said(self) -> str:
+        """What it has written to stderr."""
+        self._said.seek(0)
+        return self._said.read()
+
     def failure(self) -> str | None:
-        return None if self.process.poll() is None else self.process.stderr.read()
+        return None if self.process.poll() is None else self.said()
 
     def stop(self) -> int:
         """End it with SIGTERM; the exit code."""
@@ -138,7 +144,8 @@ class ServerProcess(LiveServer):
         super().close()
         if self.process.poll() is None:
             self.process.kill()
-        self.process.communicate()
+        self.process.wait()
+        self._said.close()
 
 
 class ServerThread(LiveServer):

@@ -47,7 +47,7 @@ def test_who_did_what_from_which_generation_to_which(registry, tmp_path):
         assert ask("POST", "rollback", "wrong-token-of-somebody").status_code == 401
         assert ask("GET", "experiment", ALICE).status_code == 200  # reading is no deed
         assert server.stop() == 0
-        told = server.process.stderr.read()
+        told = server.said()
 
     entries = [json.loads(line) for line in path.read_text().splitlines()]
     seen = [

@@ -9,67 +9,21 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-import psutil
 import psycopg
 import pytest
 
 from mojoline.registry.filesystem_registry import open_registry
 from mojoline.settings import FeatureSettings, SettingsError, load_settings
-from mojoline.stack.paths import stack_paths
-from mojoline.stack.postgres import postgres_service, postgres_url
-from mojoline.stack.process_record import ProcessRecord
-from mojoline.stack.service import await_service, pid_file, start_service, stop_service
 from serving.entity_features import EntityFeatures
 from serving.entity_pool import EntityPool, PoolSize, check_connection_budget
 from serving.errors import ApiError
 from serving.version_loading import load_version
+from tests.api.store_processes import SPEC, PostgresProcess
+from tests.api.test_server_process import start
+from tests.api.waiting import until
 from tests.data.tiny_versions import tiny_draft, tiny_facts
 
-SPEC = """
-name: tiny
-source: {table: flights, entity_key: flight_id, event_time: departure, available_at: known}
-target: {column: late, task: binary, positive: "yes"}
-features:
-  hot: [distance, temp, carrier, origin]
-  cold: {column: details, keys: [wind]}
-  max_age: 6h
-"""
-TABLE = """
-CREATE TABLE flights AS SELECT i::int4 AS flight_id,
-    timestamp '2026-01-01' + i * interval '1 minute' AS departure,
-    timestamp '2026-01-01' AS known, 'no' AS late, 500 + i::numeric AS distance, 60::float4 AS temp,
-    'UA'::char(4) AS carrier, 'JFK'::text AS origin, jsonb_build_object('wind', i % 7) AS details
-FROM generate_series(1, 500) i;
-ALTER TABLE flights ADD PRIMARY KEY (flight_id);
-"""
 KNOWN = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-class PostgresProcess:
-    """A PostgreSQL of one's own with the table of the spec."""
-
-    def __init__(self, home: Path) -> None:
-        self.paths = stack_paths(home)
-        self.service = postgres_service(self.paths)
-        self.url = postgres_url(self.paths, "postgres")
-        self.start()
-        with psycopg.connect(self.url, autocommit=True) as connection:
-            connection.execute(TABLE)
-
-    def start(self) -> None:
-        for place in (self.paths.run, self.paths.logs, self.paths.sockets):
-            place.mkdir(parents=True, exist_ok=True)
-        await_service(start_service(self.service, self.paths, lambda *_: None), self.paths, lambda *_: None)
-
-    def signal(self, number: int) -> None:
-        server = ProcessRecord.read(pid_file(self.paths, "postgres")).find()
-        for process in [server, *server.children(recursive=True)]:
-            process.send_signal(number)
-        if number == signal.SIGKILL:
-            psutil.wait_procs([server], timeout=10)
-
-    def stop(self) -> None:
-        stop_service(self.service, self.paths)
 
 
 @pytest.fixture(scope="module")
@@ -114,13 +68,6 @@ def run(url, models_dir, work, smallest=2, largest=4, **settings):
             await pool.close()
 
     return asyncio.run(main())
-
-
-async def until(met, seconds=30.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not met():
-        assert time.monotonic() < deadline, "it did not come about in time"
-        await asyncio.sleep(0.02)
 
 
 async def refusal(call) -> ApiError:
@@ -259,6 +206,46 @@ def test_a_pool_without_a_database_waits_for_it(postgres, models_dir, served):
     asyncio.run(main())
 
 
+def test_a_password_or_a_database_that_is_missing_is_waited_for(postgres, models_dir, served):
+    """Not being let in is a state that passes, as being away is."""
+    address = postgres.url.replace("/postgres?", "/nowhere_yet?")
+    assert address != postgres.url
+
+    async def main():
+        pool = EntityPool(address, PoolSize(1, 2), FeatureSettings(timeout_ms=2000, acquire_ms=2000))
+        pool.start()
+        try:
+            await until(lambda: "nowhere_yet" in (pool.last_error or ""))
+            assert (await refusal(EntityFeatures(pool, models_dir).fetch(served, [1]))).status == 503
+            with psycopg.connect(postgres.url, autocommit=True) as connection:
+                connection.execute("CREATE DATABASE nowhere_yet TEMPLATE template0")
+            await until(lambda: pool.last_error is None)
+        finally:
+            await pool.close()
+        with psycopg.connect(postgres.url, autocommit=True) as connection:
+            connection.execute("DROP DATABASE nowhere_yet WITH (FORCE)")
+
+    asyncio.run(main())
+
+
+def test_a_locked_table_holds_no_connections_of_postgres(postgres, models_dir, served):
+    """Postgres does not notice that whoever waits for a lock has gone: it ends the query by itself."""
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'mojoline' AND state = 'active'"
+
+    async def work(entities, pool):
+        await entities.fetch(served, [1])
+        with psycopg.connect(postgres.url) as lock, psycopg.connect(postgres.url, autocommit=True) as watch:
+            lock.execute("LOCK TABLE flights IN ACCESS EXCLUSIVE MODE")
+            for _ in range(3):
+                assert (await refusal(entities.fetch(served, [1]))).status == 503
+            await until(lambda: watch.execute(waiting).fetchone() == (0,))
+            lock.rollback()
+        await until(lambda: not pool.breaker.is_open)
+        assert len((await entities.fetch(served, [1])).rows) == 1
+
+    run(postgres.url, models_dir, work, timeout_ms=500)
+
+
 def test_every_open_connection_plans_the_query_before_a_request_needs_it(postgres, models_dir, served):
     async def work(entities, pool):
         kept = type(served)(served.manifest, served.manifest_sha256, served.scoring)
@@ -289,6 +276,19 @@ def test_more_connections_than_postgres_has_are_refused_with_the_arithmetic(post
     ):
         check(serving={"workers": 2}, features={"max_connections": 200})
     asyncio.run(check_connection_budget(load_settings(database_url="postgresql://nobody@127.0.0.1:1/none")))
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_such_a_server_does_not_start(postgres, tmp_path, workers):
+    ended = start(
+        MOJOLINE_HOME=str(tmp_path),
+        DATABASE_URL=postgres.url,
+        MOJOLINE_SERVING__WORKERS=workers,
+        MOJOLINE_FEATURES__MAX_CONNECTIONS="200",
+    )
+    assert ended.returncode == 78
+    assert f"{workers} worker(s) x {200 // int(workers)} connections = 200" in ended.stderr
+    assert "Traceback" not in ended.stderr
 
 
 @pytest.mark.parametrize(

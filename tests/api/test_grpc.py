@@ -459,7 +459,7 @@ def test_it_is_an_extra(tmp_path):
         server.wait_ready()
         assert server.predict([{}]).status_code == 200
         assert server.stop() == 0
-        lines = [json.loads(line)["msg"] for line in server.process.stderr.read().splitlines()]
+        lines = [json.loads(line)["msg"] for line in server.said().splitlines()]
     assert any("mojoline[grpc]" in line for line in lines)
 
 
@@ -471,6 +471,6 @@ def test_a_taken_port_that_was_asked_for_is_named(tmp_path):
             env = {"MOJOLINE_SERVING__GRPC": "true", "MOJOLINE_SERVING__WORKERS": workers}
             with server_process(registry, MOJOLINE_PORTS__GRPC=port, **env) as server:
                 assert server.process.wait(60) == 69
-                said = server.process.stderr.read()
+                said = server.said()
             assert f"port {port}" in said
             assert "MOJOLINE_PORTS__GRPC" in said

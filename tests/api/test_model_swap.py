@@ -1,11 +1,11 @@
 """Versions come and go under load: no answer mixes two, a damaged one changes nothing."""
 
-import threading
 import time
 
 import httpx
 import pytest
 
+from tests.api.callers import Callers
 from tests.api.live_server import (
     TOKEN,
     LiveServer,
@@ -39,41 +39,6 @@ def damage(registry, manifest) -> None:
     path.write_bytes(content)
 
 
-class Callers:
-    """Threads that predict single rows until they are stopped; every answer is kept."""
-
-    def __init__(self, server: LiveServer, threads: int = 4) -> None:
-        self.answers: list[tuple[int, str, float]] = []
-        self.errors: list[str] = []
-        self._server = server
-        self._stopped = threading.Event()
-        self._threads = [threading.Thread(target=self._call, args=(i,)) for i in range(threads)]
-
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stopped.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _call(self, offset: int) -> None:
-        rows = golden("first").rows
-        with httpx.Client(base_url=self._server.url, timeout=30, trust_env=False) as client:
-            index = offset
-            while not self._stopped.is_set():
-                index = (index + 7) % len(rows)
-                response = client.post("/predict", json={"model": "tiny", "rows": [rows[index]]})
-                if response.status_code != 200:
-                    self.errors.append(response.text)
-                    continue
-                body = response.json()
-                score = body["predictions"][0]["probabilities"]["yes"]
-                self.answers.append((index, body["model_version"], score))
-
-
 def test_a_server_without_models_waits_for_the_first(registry):
     with server_thread(registry) as server:
         server.wait(lambda: server.api.get("/v2/health/live").status_code == 200)
@@ -99,7 +64,7 @@ def test_swaps_and_rollback_under_load(registry):
     with server_process(registry, **SLOW_POLL) as server:
         server.wait_ready()
         expected = expected_scores(server)
-        with Callers(server) as callers:
+        with Callers(server.url) as callers:
             server.wait(lambda: len(callers.answers) > 200)
             second = publish(registry, "second")
             generation = registry.aliases("tiny").generation
@@ -121,9 +86,8 @@ def test_swaps_and_rollback_under_load(registry):
         assert set(expected) == {first.version, second.version}
         same = [a == b for a, b in zip(*expected.values(), strict=True)]
         assert sum(same) < len(same) / 100  # else a mixed-up version could not be told
-        wrong = [a for a in callers.answers if a[2] != expected[a[1]][a[0]]]
-        assert wrong == []
-        order = [version for _, version, _ in callers.answers]
+        assert [a for a in callers.answers if a.score != expected[a.version][a.row]] == []
+        order = [answer.version for answer in callers.answers]
         assert order[0] == order[-1] == first.version
         assert second.version in order
         status = server.status()
@@ -159,14 +123,14 @@ def test_a_damaged_version_keeps_the_old_one_serving(registry):
         server.wait(lambda: server.status()["version"] == second.version)
         server.admin.post("/admin/models/tiny/rollback")
         third = publish(registry, "regression", promote=False)
-        with Callers(server, threads=2) as callers:
+        with Callers(server.url, threads=2) as callers:
             generation = registry.aliases("tiny").generation
             self_damaged(registry, third)
             server.wait(lambda: server.status()["last_error"] is not None)
             seen = len(callers.answers)
             server.wait(lambda: len(callers.answers) > seen + 50)
         assert callers.errors == []
-        assert {version for _, version, _ in callers.answers} == {first.version}
+        assert {answer.version for answer in callers.answers} == {first.version}
         status = server.status()
         assert (status["version"], status["state"], status["generation"]) == (
             first.version,

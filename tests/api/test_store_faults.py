@@ -1,116 +1,281 @@
-"""Redis and Postgres die under a server that is being asked: rows are always answered, entities come back."""
+"""Redis and Postgres die, hang and fill up under a server that is being asked.
+
+Rows are answered through all of it, with the right scores and about as fast as before; entities are refused
+at once while their database is away, and come back by themselves.
+"""
 
 import signal
+import statistics
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
+import psycopg
 import pytest
 
+from tests.api.callers import Called, Callers
 from tests.api.live_server import golden, new_registry, publish, server_process
-from tests.api.test_entity_features import SPEC, PostgresProcess, postgres  # noqa: F401 - a fixture
-from tests.api.test_prediction_cache import RedisProcess
+from tests.api.store_processes import SPEC, DelayingProxy, RedisProcess
+from tests.api.test_entity_features import postgres  # noqa: F401 - a fixture
 
-ROWS = golden("first").rows
-
-
-class Callers:
-    """Threads that ask for rows until they are stopped."""
-
-    def __init__(self, url: str) -> None:
-        self.statuses: list[int] = []
-        self.states: list[str] = []
-        self._url = url
-        self._stopped = threading.Event()
-        self._threads = [threading.Thread(target=self._call, args=(i,)) for i in range(2)]
-
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stopped.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _call(self, offset: int) -> None:
-        with httpx.Client(base_url=self._url, timeout=30, trust_env=False) as client:
-            index = offset
-            while not self._stopped.is_set():
-                index = (index + 7) % len(ROWS)
-                response = client.post("/predict", json={"model": "tiny", "rows": [ROWS[index]]})
-                self.statuses.append(response.status_code)
-                self.states.append(response.headers["X-Cache"])
-
-    def wait(self, count: int = 60) -> list[str]:
-        """The cache states of the next `count` answers."""
-        seen, deadline = len(self.states), time.monotonic() + 60
-        while len(self.states) < seen + count:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-        return self.states[seen:]
+SLOWER = 5.0  # at most so many times as slow as when all is well
+WINDOW = 300  # answers in a comparison
+THREADS = 2
+CONNECTIONS = 2  # to Postgres
 
 
-@pytest.fixture
-def cache(short_directory, tmp_path):
-    one = RedisProcess(short_directory, tmp_path.name[-30:])
-    yield one
-    one.kill()
+class Stand:
+    """A server, its stores, and how it answers when all is well."""
+
+    def __init__(self, server, cache, proxy, postgres) -> None:  # noqa: F811 - the fixture's own name
+        self.server = server
+        self.cache = cache
+        self.proxy = proxy
+        self.postgres = postgres
+        [body] = [server.predict(golden("first").rows).raise_for_status().json()]
+        self._scores = [one["probabilities"]["yes"] for one in body["predictions"]]
+
+    def entity(self, key: int = 7) -> httpx.Response:
+        return self.server.api.post("/predict", json={"model": "tiny", "entities": [key]})
+
+    def wait_well(self) -> None:
+        """Both stores are used again."""
+        self.server.wait(lambda: self.entity().status_code == 200)
+        rows = golden("first").rows
+        self.server.wait(lambda: self.server.predict(rows[:1]).headers["X-Cache"] == "hit")
+
+    def check(self, callers: Callers) -> None:
+        """No request failed, and no score is another row's."""
+        assert callers.errors == []
+        assert [one for one in callers.answers if one.score != self._scores[one.row]] == []
 
 
-def test_rows_are_answered_and_entities_recover(tmp_path, cache, postgres):  # noqa: F811 - the fixture
-    assert isinstance(postgres, PostgresProcess)
-    (tmp_path / "models").mkdir()
-    (tmp_path / "models" / "tiny.yaml").write_text(SPEC)
-    registry = new_registry(tmp_path)
+@pytest.fixture(scope="module")
+def stand(tmp_path_factory, short_directory, postgres):  # noqa: F811 - the fixture
+    root = tmp_path_factory.mktemp("faults")
+    (root / "models").mkdir()
+    (root / "models" / "tiny.yaml").write_text(SPEC)
+    registry = new_registry(root)
     publish(registry, "first")
+    cache = RedisProcess(short_directory, root.name)
+    proxy = DelayingProxy(cache.socket)
     env = {
-        "REDIS_URL": cache.url,
+        "REDIS_URL": f"redis://127.0.0.1:{proxy.port}",
         "DATABASE_URL": postgres.url,
-        "MOJOLINE_MODELS_DIR": str(tmp_path / "models"),
+        "MOJOLINE_MODELS_DIR": str(root / "models"),
         "MOJOLINE_CACHE__MODE": "always",
+        "MOJOLINE_CACHE__TIMEOUT_MS": "100",  # the machine that runs the tests may be busy
         "MOJOLINE_FEATURES__TIMEOUT_MS": "2000",
-        "MOJOLINE_FEATURES__ACQUIRE_MS": "2000",
+        "MOJOLINE_FEATURES__ACQUIRE_MS": "1000",
+        "MOJOLINE_FEATURES__MIN_CONNECTIONS": str(CONNECTIONS),
+        "MOJOLINE_FEATURES__MAX_CONNECTIONS": str(CONNECTIONS),
     }
-    with server_process(registry, **env) as server:
-        server.wait_ready()
+    try:
+        with server_process(registry, **env) as server:
+            server.wait_ready()
+            yield Stand(server, cache, proxy, postgres)
+    finally:
+        cache.kill()
+        proxy.close()
 
-        def entity() -> httpx.Response:
-            return server.api.post("/predict", json={"model": "tiny", "entities": [7]})
 
-        server.wait(lambda: entity().status_code == 200)
-        with Callers(server.url) as callers:
-            server.wait(lambda: "hit" in callers.wait())
-            cache.do("CLIENT", "PAUSE", 2500)
-            server.wait(lambda: "bypass" in callers.wait())
-            server.wait(lambda: "hit" in callers.wait())
-            cache.kill()
-            server.wait(lambda: set(callers.wait()) == {"bypass"})
-            cache.start()
-            server.wait(lambda: "hit" in callers.wait())
+def require_no_slower(faulty: list[Called], well: list[Called]) -> None:
+    for name, share in (("median", 0.5), ("90 %", 0.9)):
+        now, before = (sorted(one.seconds for one in some)[int(share * len(some))] for some in (faulty, well))
+        assert now <= SLOWER * before, f"{name}: {1000 * now:.1f} ms, {1000 * before:.1f} ms before"
 
-            postgres.signal(signal.SIGSTOP)
-            try:
-                server.wait(lambda: entity().status_code == 503)
-                refused = entity()
-                assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
-                assert server.api.get("/v2/health/ready").status_code == 200
-                callers.wait()
-            finally:
-                postgres.signal(signal.SIGCONT)
-            server.wait(lambda: entity().status_code == 200)
-            postgres.signal(signal.SIGKILL)
-            server.wait(lambda: entity().status_code == 503)
-            callers.wait()
-            postgres.start()
-            server.wait(lambda: entity().status_code == 200)
-        assert set(callers.statuses) == {200}
-        answer = entity().json()
-        assert answer["stale_features"] is True
-        assert answer["feature_age_s"] > 0
-        page = server.api.get("/metrics").text
-        assert 'mojoline_pool_connections{pool="postgres",state="max"} 50.0' in page
-        assert 'mojoline_pool_connections{pool="redis",state="max"} 100.0' in page
-        assert 'mojoline_breaker_state{dependency="redis"} 0.0' in page
-        assert "mojoline_offload_total{place=" in page
+
+def slow_down(stand: Stand) -> None:
+    stand.proxy.delay = 0.5
+
+
+def hurry(stand: Stand) -> None:
+    stand.proxy.delay = 0.0
+
+
+def freeze(stand: Stand) -> None:
+    stand.cache.process.send_signal(signal.SIGSTOP)
+
+
+def thaw(stand: Stand) -> None:
+    stand.cache.process.send_signal(signal.SIGCONT)
+
+
+def pause(stand: Stand) -> None:
+    stand.cache.do("CLIENT", "PAUSE", 5000)
+
+
+def leave(_: Stand) -> None:
+    """It ends by itself."""
+
+
+def kill(stand: Stand) -> None:
+    stand.cache.kill()
+
+
+def restart(stand: Stand) -> None:
+    stand.cache.kill()
+    stand.cache.start()
+
+
+UNANSWERED = {
+    "down": (kill, restart),
+    "hung": (freeze, thaw),
+    "paused": (pause, leave),
+    "slow": (slow_down, hurry),
+}
+
+
+@pytest.mark.parametrize("fault", UNANSWERED)
+def test_a_redis_that_does_not_answer_costs_a_few_lookups(stand, fault):
+    begin, end = UNANSWERED[fault]
+    stand.wait_well()
+    with Callers(stand.server.url, THREADS) as callers:
+        well = callers.take(WINDOW)
+        try:
+            begin(stand)
+            faulty = callers.take(WINDOW)
+            bypassed = callers.take(WINDOW)
+            assert "bypass" in {one.cache for one in bypassed}
+            assert stand.entity().status_code == 200  # they need no cache
+            assert stand.server.api.get("/v2/health/ready").status_code == 200
+        finally:
+            end(stand)
+        stand.wait_well()
+    stand.check(callers)
+    require_no_slower(faulty, well)
+    require_no_slower(bypassed, well)
+    waited = [one for one in faulty + bypassed if one.cache == "error"]
+    assert 0 < len(waited) < WINDOW / 10  # until the breaker opens: then nobody waits
+
+
+def test_a_redis_that_is_started_again_is_used_again(stand):
+    stand.wait_well()
+    with Callers(stand.server.url, THREADS) as callers:
+        well = callers.take(WINDOW)
+        restart(stand)
+        after = callers.take(WINDOW)
+        stand.wait_well()
+        assert "hit" in {one.cache for one in callers.take(WINDOW)}
+    stand.check(callers)
+    require_no_slower(after, well)
+
+
+@pytest.mark.parametrize(
+    ("fault", "end"),
+    [
+        (
+            ("CONFIG", "SET", "maxmemory-policy", "noeviction", "maxmemory", "1"),
+            ("CONFIG", "SET", "maxmemory", "0"),
+        ),
+        (("REPLICAOF", "127.0.0.1", "1"), ("REPLICAOF", "NO", "ONE")),
+    ],
+    ids=["full", "read-only"],
+)
+def test_a_redis_that_takes_no_more_still_answers(stand, fault, end):
+    stand.wait_well()
+    stand.cache.do("FLUSHALL")
+    rows = golden("first").rows
+
+    def keys() -> int:
+        return int(stand.cache.do("DBSIZE"))
+
+    stand.server.wait(lambda: stand.server.predict(rows[:1]).headers["X-Cache"] == "hit")
+    stand.cache.do(*fault)
+    try:
+        with Callers(stand.server.url, THREADS) as callers:
+            faulty = callers.take(WINDOW)
+            known = keys()
+            assert stand.server.predict(rows[:1]).headers["X-Cache"] == "hit"
+        assert keys() == known
+        assert [one.cache for one in faulty].count("error") < WINDOW / 10
+    finally:
+        stand.cache.do(*end)
+    stand.check(callers)
+    with Callers(stand.server.url, THREADS) as callers:
+        stand.server.wait(lambda: keys() > known)  # it is written to again
+        require_no_slower(faulty, callers.take(WINDOW))
+
+
+@pytest.mark.parametrize("fault", ["hung", "killed"])
+def test_a_dead_postgres_is_no_matter_of_rows(stand, fault):
+    stand.wait_well()
+    with Callers(stand.server.url, THREADS) as callers:
+        well = callers.take(WINDOW)
+        healthy = [timed(stand.entity) for _ in range(40)]
+        stand.postgres.signal(signal.SIGSTOP if fault == "hung" else signal.SIGKILL)
+        try:
+            faulty = callers.take(WINDOW)
+            stand.server.wait(lambda: "is away" in stand.entity().text)  # no request waits from now on
+            refused = [timed(stand.entity) for _ in range(40)]
+            assert stand.server.api.get("/v2/health/ready").status_code == 200
+        finally:
+            if fault == "hung":
+                stand.postgres.signal(signal.SIGCONT)
+            else:
+                stand.postgres.start()
+        stand.wait_well()
+    stand.check(callers)
+    require_no_slower(faulty, well)
+    assert {(answer.status_code, answer.headers.get("Retry-After")) for _, answer in refused} == {(503, "1")}
+    assert statistics.median(s for s, _ in refused) <= SLOWER * statistics.median(s for s, _ in healthy)
+
+
+def test_entities_wait_for_a_connection_and_rows_do_not(stand):
+    stand.wait_well()
+    statuses, told = set(), threading.Event()
+
+    def hold() -> None:
+        while not told.is_set():
+            statuses.add(stand.entity().status_code)
+
+    with (
+        psycopg.connect(stand.postgres.url) as lock,
+        ThreadPoolExecutor(CONNECTIONS) as pool,
+        Callers(stand.server.url, THREADS) as callers,
+    ):
+        well = callers.take(WINDOW)
+        lock.execute("LOCK TABLE flights IN ACCESS EXCLUSIVE MODE")
+        for _ in range(CONNECTIONS):
+            pool.submit(hold)
+        try:
+            exhausted = callers.take(WINDOW)
+            stand.server.wait(lambda: f"all {CONNECTIONS} connections" in stand.entity().text)
+            refused = stand.entity()
+        finally:
+            told.set()
+        assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
+        lock.rollback()
+        stand.wait_well()
+    stand.check(callers)
+    require_no_slower(exhausted, well)
+    assert 503 in statuses  # Postgres gave their queries up
+    assert 'mojoline_pool_waits_timed_out_total{pool="postgres"}' in stand.server.api.get("/metrics").text
+
+
+def test_rows_need_neither(stand):
+    stand.wait_well()
+    with Callers(stand.server.url, THREADS) as callers:
+        well = callers.take(WINDOW)
+        stand.cache.kill()
+        stand.postgres.signal(signal.SIGSTOP)
+        try:
+            faulty = callers.take(WINDOW)
+            assert stand.entity().status_code == 503
+        finally:
+            stand.postgres.signal(signal.SIGCONT)
+            stand.cache.start()
+        stand.wait_well()
+    stand.check(callers)
+    require_no_slower(faulty, well)
+    page = stand.server.api.get("/metrics").text
+    assert f'mojoline_pool_connections{{pool="postgres",state="max"}} {CONNECTIONS}.0' in page
+    assert 'mojoline_pool_connections{pool="redis",state="max"} 100.0' in page
+    assert 'mojoline_breaker_state{dependency="redis"} 0.0' in page
+
+
+def timed(ask) -> tuple[float, httpx.Response]:
+    started = time.perf_counter()
+    answer = ask()
+    return time.perf_counter() - started, answer

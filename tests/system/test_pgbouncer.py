@@ -12,13 +12,8 @@ import asyncpg
 import pytest
 
 from serving.entity_pool import session_options
-from tests.api.test_entity_features import (  # noqa: F401 - fixtures
-    PostgresProcess,
-    models_dir,
-    postgres,
-    run,
-    served,
-)
+from tests.api.store_processes import PostgresProcess
+from tests.api.test_entity_features import models_dir, postgres, run, served  # noqa: F401 - fixtures
 
 pytestmark = pytest.mark.system
 
