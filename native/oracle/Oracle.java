@@ -7,7 +7,7 @@ import java.nio.file.Path;
 /**
  * Reference answers from genmodel, many in one JVM. Each line of the standard input is a job of tab-separated fields:
  * command, model, rows, output. The commands are the cases of `answer`. Ends with status 1 at the first job that fails.
- * `Oracle bench MOJO ROWS SECONDS` measures instead.
+ * `Oracle bench MOJO ROWS SECONDS` measures instead, `Oracle serve MOJO PORT` answers over HTTP until it is ended.
  */
 public final class Oracle {
   private Oracle() {}
@@ -15,6 +15,8 @@ public final class Oracle {
   public static void main(String[] arguments) throws Exception {
     if (arguments.length == 4 && arguments[0].equals("bench")) {
       Bench.run(Path.of(arguments[1]), Path.of(arguments[2]), Double.parseDouble(arguments[3]));
+    } else if (arguments.length == 3 && arguments[0].equals("serve")) {
+      ModelServer.run(Path.of(arguments[1]), Integer.parseInt(arguments[2]));
     } else {
       runJobs();
     }
