@@ -62,7 +62,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 async def _serve_until_signal(settings: Settings, options: argparse.Namespace) -> None:
-    from serving.server import serve  # its measures need to know by now whether there are other workers
+    models = _plain_models(options)
+    if models is not None:
+        models.load_early()
+    from serving.server import serve  # takes as long as loading a large model does
 
     stopping, reread = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -71,7 +74,7 @@ async def _serve_until_signal(settings: Settings, options: argparse.Namespace) -
     loop.add_signal_handler(signal.SIGHUP, reread.set)
     orphaned = loop.create_task(_end_with_parent(stopping)) if options.worker is not None else None
     install_tracing()
-    await serve(settings, stopping, _plain_models(options), worker=options.worker, reread=reread)
+    await serve(settings, stopping, models, worker=options.worker, reread=reread)
     await loop.run_in_executor(None, close_tracing)
     if orphaned is not None:
         orphaned.cancel()

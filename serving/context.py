@@ -2,9 +2,8 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from mojoline.drift.reservoir import ReservoirWriter
 from mojoline.registry.filesystem_registry import FilesystemRegistry
 from mojoline.settings import Settings
 from serving.audit_log import AuditLog
@@ -16,10 +15,14 @@ from serving.model_catalog import ModelCatalog
 from serving.offload import Offload
 from serving.prediction_cache import PredictionCache
 from serving.pushes import Pushes
-from serving.redis_pool import open_redis_pool
 from serving.shadow import ShadowScorer
 from serving.slot_status import served_state
 from serving.worker_states import WorkerStates, shared_directory
+
+if TYPE_CHECKING:
+    from mojoline.drift.reservoir import ReservoirWriter
+    from serving.redis_channel import RedisChannel
+    from serving.redis_pool import RedisPool
 
 T = TypeVar("T")
 
@@ -35,16 +38,12 @@ class ServingContext:
         self.audit = AuditLog(settings.serving.audit_log)
         self.states = WorkerStates(worker, shared_directory())
         self.catalog = ModelCatalog(registry, settings.serving.poll_seconds, self.write_state)
-        self.pushes = Pushes(
-            self.catalog,
-            settings.redis_url.get_secret_value() if settings.redis_url else None,
-            has_siblings=shared_directory() is not None,
-        )
+        self.redis_pool: RedisPool | None = None
         self.reservoir: ReservoirWriter | None = None
+        self.pushes = Pushes(self._open_redis())
         self.shadow = ShadowScorer()
         self._canary_guard = CanaryGuard(self)
         self.offload = Offload(settings.serving.offload, settings.serving.threads)
-        self.redis_pool = open_redis_pool(settings)
         self.cache = PredictionCache(
             self.offload, self.redis_pool, mode=settings.cache.mode, ttl_seconds=settings.cache.ttl_seconds
         )
@@ -55,8 +54,7 @@ class ServingContext:
 
     async def open(self) -> None:
         """Begin to follow the registry and to feed the reservoir. Needs neither to be reachable."""
-        if self.settings.reservoir_redis_url is not None:
-            self.reservoir = ReservoirWriter(self.settings.reservoir_redis_url.get_secret_value())
+        if self.reservoir is not None:
             self.reservoir.start()
         if self.redis_pool is not None:
             self.redis_pool.start()
@@ -88,6 +86,23 @@ class ServingContext:
             await self.reservoir.close()
         self.offload.close()
         self.states.close()
+
+    def _open_redis(self) -> "RedisChannel | None":
+        """What needs Redis, of which only the channel is not kept here.
+
+        Its client takes a third of the time of a start: it is not imported where it is not used.
+        """
+        if self.settings.reservoir_redis_url is not None:
+            from mojoline.drift.reservoir import ReservoirWriter
+
+            self.reservoir = ReservoirWriter(self.settings.reservoir_redis_url.get_secret_value())
+        if self.settings.redis_url is None:
+            return None
+        from serving.redis_channel import RedisChannel
+        from serving.redis_pool import open_redis_pool
+
+        self.redis_pool = open_redis_pool(self.settings)
+        return RedisChannel(self.catalog, self.settings.redis_url.get_secret_value())
 
     def write_state(self) -> None:
         """Tell the other workers what this one serves, and how its variants do."""

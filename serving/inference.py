@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mojoline.drift.reservoir import ScoredRows
+from mojoline.drift.sample import ScoredRows
 from mojoline.runtime.scoring_model import Columns, Rows
 from serving.errors import ApiError
 from serving.routing import Route, Serving

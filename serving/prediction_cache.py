@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,10 +24,12 @@ from serving.errors import RedisUnavailableError
 from serving.metrics import CACHE_JOINED, CACHE_LATENCY, CACHE_REQUESTS, INFERENCES
 from serving.offload import Offload
 from serving.prediction_cache_costs import CacheCosts
-from serving.prediction_cache_writes import WriteBack
-from serving.redis_pool import RedisPool
 from serving.served_model import ServedModel
 from serving.tracing import trace_stages
+
+if TYPE_CHECKING:
+    from serving.prediction_cache_writes import WriteBack
+    from serving.redis_pool import RedisPool
 
 NAMESPACE = "mojoline"
 
@@ -44,7 +46,7 @@ class PredictionCache:
     """
 
     def __init__(
-        self, offload: Offload, pool: RedisPool | None, *, mode: CacheMode, ttl_seconds: float
+        self, offload: Offload, pool: "RedisPool | None", *, mode: CacheMode, ttl_seconds: float
     ) -> None:
         self.mode = mode if pool is not None else "off"
         self.joined = 0
@@ -52,7 +54,7 @@ class PredictionCache:
         self._pool = pool
         self._costs = CacheCosts()
         self._flights: dict[str, asyncio.Future[Scores | None]] = {}
-        self._writes = WriteBack(pool, ttl_seconds) if pool is not None else None
+        self._writes = None if pool is None else _open_write_back(pool, ttl_seconds)
 
     def start(self) -> None:
         """Begin to write back."""
@@ -209,3 +211,9 @@ def prediction_keys(served: ServedModel, matrix: NDArray[np.float64], options: s
         digest.update(row.tobytes())
         keys.append(prefix + digest.hexdigest())
     return keys
+
+
+def _open_write_back(pool: "RedisPool", ttl_seconds: float) -> "WriteBack":
+    from serving.prediction_cache_writes import WriteBack  # a client of Redis takes long to import
+
+    return WriteBack(pool, ttl_seconds)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from mojoline.drift.reservoir import DEFAULT_SIZE
+from mojoline.drift.sample import DEFAULT_SIZE
 from mojoline.registry.manifest import Manifest
 from mojoline.runtime.scoring_model import ScoringModel
 from serving.column_census import ColumnCensus

@@ -17,11 +17,10 @@ from redis.exceptions import RedisError
 
 from mojoline.drift.bottom_k import BottomK, draw
 from mojoline.drift.reservoir_reader import read_reservoir
-from mojoline.drift.sample import SampledRow, ScoredRows, reservoir_key
+from mojoline.drift.sample import DEFAULT_SIZE, SampledRow, ScoredRows, reservoir_key
 
 __all__ = ["ReservoirWriter", "SampledRow", "ScoredRows", "read_reservoir", "reservoir_key"]
 
-DEFAULT_SIZE = 500
 TIME_TO_LIVE = timedelta(days=14)
 LONGEST_PAUSE = 5.0
 KEYS_PER_WRITE = 64

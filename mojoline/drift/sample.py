@@ -8,6 +8,8 @@ import orjson
 
 from mojoline.drift.errors import DriftError
 
+DEFAULT_SIZE = 500  # rows kept of each hour
+
 
 @dataclass(frozen=True)
 class SampledRow:

@@ -1,0 +1,107 @@
+"""How long a server takes from its start to its first ready answer, with a model of some size.
+
+`python scripts/benchmark_cold_start.py --model model.zip [--rounds 9] [--output FILE]`
+
+Rounds alternate between a plain file (`--model`) and the same MOJO as the champion of a registry, where its
+digests are compared and its golden rows scored before it serves. The first round of each warms the disk cache
+and is not counted.
+
+Keys: `model`, `mojo_mb`, `plain_s` and `registry_s` (median, lowest, highest).
+"""
+
+import argparse
+import json
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+from scratch_servers import publish_mojo
+
+from mojoline.registry.filesystem_registry import open_registry
+from mojoline.stack.ports import find_free_port
+
+ROOT = Path(__file__).parents[1]
+STEP_SECONDS = 0.005
+
+
+def start(arguments: list[str], environment: dict[str, str]) -> float:
+    """Seconds to the first ready answer of a new server, which is ended then."""
+    port = find_free_port()
+    known = {key: value for key, value in os.environ.items() if not key.startswith("MOJOLINE_")}
+    command = [sys.executable, "-m", "serving", "--http_port", str(port), *arguments]
+    started = time.perf_counter()
+    process = subprocess.Popen(command, cwd=ROOT, env={**known, **environment}, stderr=subprocess.DEVNULL)
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
+            while True:
+                try:
+                    if client.get("/v2/health/ready").status_code == 200:
+                        return time.perf_counter() - started
+                except httpx.TransportError:
+                    if process.poll() is not None:
+                        raise SystemExit(f"{' '.join(command)} ended with {process.returncode}") from None
+                time.sleep(STEP_SECONDS)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
+
+
+def summary(seconds: list[float]) -> dict[str, float]:
+    return {
+        "median": round(statistics.median(seconds), 3),
+        "lowest": round(min(seconds), 3),
+        "highest": round(max(seconds), 3),
+    }
+
+
+def run(model: Path, rounds: int) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory(prefix="mojoline-start-") as directory:
+        place = Path(directory)
+        registry = open_registry(f"file://{place}/registry")
+        manifest = publish_mojo(registry, "started", model, place / "draft")
+        registry.move_champion(
+            "started", manifest.version, expected_generation=0, by="benchmark", reason="to be started"
+        )
+        settings = {"MOJOLINE_HOME": str(place / "home"), "MOJOLINE_SERVING__DRAIN_DELAY_SECONDS": "0"}
+        with_registry = {
+            **settings,
+            "MOJOLINE_REGISTRY_URL": f"file://{registry.root}",
+            "MOJOLINE_PORTS__ADMIN": str(find_free_port()),
+        }
+        plain, published = [], []
+        for _ in range(rounds + 1):
+            plain.append(start(["--model", f"started={model.absolute()}"], settings))
+            published.append(start([], with_registry))
+    return {
+        "model": str(model),
+        "mojo_mb": round(model.stat().st_size / 1e6, 1),
+        "rounds": rounds,
+        "plain_s": summary(plain[1:]),
+        "registry_s": summary(published[1:]),
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--model", type=Path, required=True, help="the MOJO")
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--output", type=Path, help="write the figures to this file")
+    options = parser.parse_args()
+    text = json.dumps(run(options.model, options.rounds), indent=1)
+    print(text)
+    if options.output is not None:
+        options.output.write_text(text + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,219 @@
+"""A server that swaps its model a thousand times: how much memory and how many descriptors that leaves.
+
+`python scripts/benchmark_swaps.py [--swaps 1000] [--model-a FILE] [--model-b FILE] [--workers 1]
+[--output FILE]`
+
+A server of its own over a registry of its own, with callers on 8 connections all the while. Two versions take
+turns as champion; a swap is done when every worker serves the new generation. Compared are the medians of the
+first and of the last tenth of the swaps, of all processes of the server together.
+
+Keys: `swaps`, `seconds`, `swap_ms` (p50, p99, max: from the alias to the last worker), `rss_mb_first_tenth`,
+`rss_mb_last_tenth`, `rss_growth` (0.01 is 1 %), `descriptors_first_tenth`, `descriptors_last_tenth`,
+`requests`, `errors`, `passed` (growth of at most 5 %, no more descriptors, no errors). Exit code 1 if not.
+"""
+
+import argparse
+import json
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+from load_servers import await_answer
+from scratch_servers import TINY, draw_rows, publish_mojo
+
+from mojoline.registry.filesystem_registry import FilesystemRegistry, open_registry
+from mojoline.registry.manifest import MOJO
+from mojoline.runtime.scoring_model import ScoringModel
+from mojoline.stack.ports import find_free_port
+from serving.offload import percentile
+
+ROOT = Path(__file__).parents[1]
+TOKEN = "benchmark-of-swaps"  # noqa: S105 - of a server that lives as long as this program
+NAME = "swapped"
+CALLERS = 8
+MOST_GROWTH = 0.05
+PATIENCE_SECONDS = 60.0
+
+
+class Callers:
+    """Threads that predict single rows until they are stopped."""
+
+    def __init__(self, port: int, rows: Sequence[dict[str, float | str]]) -> None:
+        self.requests = 0
+        self.errors: list[str] = []
+        self._url = f"http://127.0.0.1:{port}"
+        self._rows = rows
+        self._stopped = threading.Event()
+        self._threads = [threading.Thread(target=self._call, args=(n,)) for n in range(CALLERS)]
+
+    def __enter__(self) -> "Callers":
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _call(self, offset: int) -> None:
+        with httpx.Client(base_url=self._url, trust_env=False, timeout=60) as client:
+            number = offset
+            while not self._stopped.wait(0.02):  # the swaps are what is measured
+                number += CALLERS
+                row = self._rows[number % len(self._rows)]
+                try:
+                    answer = client.post("/predict", json={"rows": [row]})
+                except httpx.HTTPError as error:
+                    self.errors.append(repr(error))
+                    continue
+                self.requests += 1
+                if answer.status_code != 200:
+                    self.errors.append(answer.text)
+
+
+@contextmanager
+def server(
+    registry: FilesystemRegistry, home: Path, workers: int
+) -> Iterator[tuple[psutil.Process, int, httpx.Client]]:
+    """The server's process, its port and a client of its control plane."""
+    port, admin_port = find_free_port(), find_free_port()
+    environment = {
+        "MOJOLINE_HOME": str(home),
+        "MOJOLINE_REGISTRY_URL": f"file://{registry.root}",
+        "MOJOLINE_PORTS__REST": str(port),
+        "MOJOLINE_PORTS__ADMIN": str(admin_port),
+        "MOJOLINE_ADMIN_TOKEN": TOKEN,
+        "MOJOLINE_SERVING__WORKERS": str(workers),
+        "MOJOLINE_SERVING__GRPC": "false",
+        "MOJOLINE_SERVING__POLL_SECONDS": "3600",
+    }
+    known = {key: value for key, value in os.environ.items() if not key.startswith("MOJOLINE_")}
+    command = [sys.executable, "-m", "serving"]
+    process = psutil.Popen(command, cwd=ROOT, env={**known, **environment}, stderr=subprocess.DEVNULL)
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    with httpx.Client(base_url=f"http://127.0.0.1:{admin_port}", headers=headers, trust_env=False) as admin:
+        admin.timeout = httpx.Timeout(60)
+        try:
+            await_answer(f"http://127.0.0.1:{admin_port}/")
+            yield process, port, admin
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(60)
+
+
+def await_generation(admin: httpx.Client, generation: int, workers: int) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        state = admin.get("/admin/status").raise_for_status().json()["models"].get(NAME, {})
+        if len(state.get("workers", ())) == workers and (state["generation"] or 0) >= generation:
+            return
+        time.sleep(0.002)
+    raise SystemExit(f"generation {generation} was not reached in {PATIENCE_SECONDS:g} s: {state}")
+
+
+def measure(process: psutil.Process) -> tuple[float, int]:
+    """Megabytes and descriptors of all processes of the server."""
+    family = [process, *process.children(recursive=True)]
+    return sum(one.memory_info().rss for one in family) / 1e6, sum(one.num_fds() for one in family)
+
+
+def swap(registry: FilesystemRegistry, admin: httpx.Client, version: str, workers: int) -> float:
+    """Make `version` the champion; the seconds until every worker serves it."""
+    before = registry.aliases(NAME).generation
+    started = time.perf_counter()
+    moved = registry.move_champion(
+        NAME, version, expected_generation=before, by="benchmark", reason="a swap of many"
+    )
+    admin.post(f"/admin/models/{NAME}/sync", json={"generation": moved.generation}).raise_for_status()
+    await_generation(admin, moved.generation, workers)
+    return time.perf_counter() - started
+
+
+def run(options: argparse.Namespace) -> dict[str, Any]:
+    with ExitStack() as stack:
+        place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mojoline-swaps-")))
+        registry = open_registry(f"file://{place}/registry")
+        versions = [
+            publish_mojo(registry, NAME, path, place / f"draft-{number}").version
+            for number, path in enumerate((options.model_a, options.model_b))
+        ]
+        first = registry.directory(NAME, versions[0]) / MOJO
+        rows = draw_rows(ScoringModel.load(first, {}), 1000)
+        registry.move_champion(NAME, versions[0], expected_generation=0, by="benchmark", reason="the first")
+        process, port, admin = stack.enter_context(server(registry, place / "home", options.workers))
+        await_generation(admin, 1, options.workers)
+        seconds: list[float] = []
+        sizes: list[tuple[float, int]] = []
+        started = time.perf_counter()
+        with Callers(port, rows) as callers:
+            for number in range(options.swaps):
+                seconds.append(swap(registry, admin, versions[(number + 1) % 2], options.workers))
+                sizes.append(measure(process))
+        return report(options, seconds, sizes, callers, time.perf_counter() - started)
+
+
+def report(
+    options: argparse.Namespace,
+    seconds: list[float],
+    sizes: list[tuple[float, int]],
+    callers: Callers,
+    spent: float,
+) -> dict[str, Any]:
+    tenth = max(1, len(sizes) // 10)
+    rss = [statistics.median(size for size, _ in part) for part in (sizes[:tenth], sizes[-tenth:])]
+    opened = [statistics.median(count for _, count in part) for part in (sizes[:tenth], sizes[-tenth:])]
+    growth = rss[1] / rss[0] - 1
+    return {
+        "swaps": options.swaps,
+        "workers": options.workers,
+        "models": [str(options.model_a), str(options.model_b)],
+        "seconds": round(spent, 1),
+        "swap_ms": {
+            "p50": round(1000 * percentile(seconds, 0.5), 1),
+            "p99": round(1000 * percentile(seconds, 0.99), 1),
+            "max": round(1000 * max(seconds), 1),
+        },
+        "rss_mb_first_tenth": round(rss[0], 1),
+        "rss_mb_last_tenth": round(rss[1], 1),
+        "rss_growth": round(growth, 4),
+        "descriptors_first_tenth": opened[0],
+        "descriptors_last_tenth": opened[1],
+        "requests": callers.requests,
+        "errors": len(callers.errors),
+        "first_errors": callers.errors[:3],
+        "passed": growth <= MOST_GROWTH and opened[1] <= opened[0] and not callers.errors,
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--swaps", type=int, default=1000)
+    parser.add_argument("--model-a", type=Path, default=TINY / "first")
+    parser.add_argument("--model-b", type=Path, default=TINY / "second")
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--output", type=Path, help="write the figures to this file")
+    options = parser.parse_args()
+    found = run(options)
+    text = json.dumps(found, indent=1)
+    print(text)
+    if options.output is not None:
+        options.output.write_text(text + "\n", encoding="utf-8")
+    return 0 if found["passed"] else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
