@@ -16,6 +16,7 @@ from serving.entity_pool import EntityPool
 from serving.errors import ApiError, EntityStoreError, bad_request, not_found, unavailable
 from serving.json_reading import show
 from serving.metrics import FEATURE_REQUESTS, FEATURE_SECONDS
+from serving.row_batch import MAX_TEXT, too_long
 from serving.served_model import ServedModel
 
 NAMED_UNKNOWN = 5
@@ -134,6 +135,8 @@ class EntityFeatures:
 
 def _read_key(index: int, entity: object) -> str:
     if isinstance(entity, str):
+        if len(entity) > MAX_TEXT:
+            raise too_long(f"entities[{index}]", entity)
         return entity
     if isinstance(entity, int) and not isinstance(entity, bool):
         return str(entity)

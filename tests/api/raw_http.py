@@ -16,12 +16,14 @@ class RawConnection:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self._socket.settimeout(30)
         self._socket.connect(("127.0.0.1", port))
+        self._file = self._socket.makefile("rb")
         self.port = self._socket.getsockname()[1]
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._file.close()
         self._socket.close()
 
     def send(self, content: bytes) -> Self:
@@ -36,9 +38,9 @@ class RawConnection:
 
     def answer(self) -> tuple[int, dict]:
         """The status and the JSON of the next answer."""
-        response = http.client.HTTPResponse(self._socket)
-        response.begin()
-        return response.status, json.loads(response.read())
+        status = int(self._file.readline().split()[1])
+        headers = http.client.parse_headers(self._file)
+        return status, json.loads(self._file.read(int(headers["Content-Length"])))
 
     def refusal(self) -> int:
         """The status of an error, which has the one shape of every error."""

@@ -1,0 +1,64 @@
+"""More than can be answered in time: turned away at once, while what is in flight goes on."""
+
+import signal
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.api.live_server import golden, new_registry, publish, server_thread
+from tests.api.store_processes import RedisProcess
+
+ROWS = golden("first").rows
+PLACES = 3
+
+
+@pytest.fixture
+def server(tmp_path, short_directory):
+    """A server whose predictions wait for a second: its Redis is hung, and it may wait for it so long."""
+    registry = new_registry(tmp_path)
+    publish(registry, "first")
+    redis = RedisProcess(short_directory, tmp_path.name[-30:])
+    with server_thread(
+        registry,
+        serving={"max_inflight": PLACES},
+        redis_url=redis.url,
+        cache={"mode": "always", "timeout_ms": 1000},
+    ) as live:
+        live.wait_ready()
+        redis.process.send_signal(signal.SIGSTOP)
+        yield live
+    redis.kill()
+
+
+def inflight(server) -> int:
+    page = server.api.get("/metrics").text
+    [line] = [line for line in page.splitlines() if line.startswith("mojoline_inflight ")]
+    return round(float(line.split()[-1]))
+
+
+def test_who_finds_no_place_is_told_before_the_others_are_answered(server):
+    with ThreadPoolExecutor(PLACES) as pool:
+        inside = [pool.submit(server.predict, [ROWS[i]]) for i in range(PLACES)]
+        server.wait(lambda: inflight(server) == PLACES)
+        refused = server.predict([ROWS[9]])
+        still_waiting = [not one.done() for one in inside]
+        assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
+        assert f"{PLACES} requests are in flight" in refused.json()["error"]
+        assert all(still_waiting)
+        assert [one.result().status_code for one in inside] == [200] * PLACES
+    assert server.predict([ROWS[9]]).status_code == 200
+    assert 'mojoline_shed_total{reason="inflight"}' in server.api.get("/metrics").text
+
+
+def test_a_deadline_ends_the_wait(server):
+    with ThreadPoolExecutor(1) as pool:
+        patient = pool.submit(server.predict, [ROWS[0]])
+        server.wait(lambda: inflight(server) == 1)
+        late = server.predict([ROWS[1]], **{"X-Timeout-Ms": "50"})
+        assert not patient.done()
+        assert late.status_code == 504
+        assert "X-Timeout-Ms" in late.json()["error"]
+        follower = server.predict([ROWS[0]], **{"X-Timeout-Ms": "50"})  # of the same row
+        assert follower.status_code in (200, 504)
+        assert patient.result().status_code == 200  # nobody took it along
+    assert inflight(server) == 0
