@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 
 import httpx
 import psutil
+from load_subjects import Subject
 
 from mojoline.settings import Settings
 from mojoline.stack.ports import find_free_port
@@ -28,6 +29,7 @@ def serving(
     options: argparse.Namespace,
     settings: Settings,
     stack: StackState,
+    subject: Subject,
     token: str,
     log: BinaryIO,
 ) -> Iterator[tuple[psutil.Process, int, int]]:
@@ -35,9 +37,11 @@ def serving(
     api, admin = find_free_port(), find_free_port()
     environment = {
         "MOJOLINE_HOME": str(settings.home),
-        "MOJOLINE_REGISTRY_URL": settings.registry_url,
+        "MOJOLINE_REGISTRY_URL": f"file://{subject.registry.root}",
+        "MOJOLINE_MODELS_DIR": str(subject.models_dir),
         "MOJOLINE_PORTS__REST": str(api),
         "MOJOLINE_PORTS__ADMIN": str(admin),
+        "MOJOLINE_PORTS__GRPC": str(find_free_port()),
         "MOJOLINE_ADMIN_TOKEN": token,
         "MOJOLINE_SERVING__OFFLOAD": options.offload,
         "MOJOLINE_CACHE__MODE": options.cache,

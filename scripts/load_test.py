@@ -2,9 +2,13 @@
 
     python scripts/load_test.py [--rate 1000] [--seconds 60] [--swap-every 10] [--mode features|entity|mixed]
                                 [--offload auto|always] [--cache auto|always|off] [--output J.json]
+    python scripts/load_test.py --versions A.zip,B.zip [...]    # two plain MOJOs over the same columns
+    python scripts/load_test.py --saturate [...]                # the highest rate at p99 < 50 ms, no swaps
 
 Two versions of the flights model that the demo published take turns as champion; the demo runs first where
-there are none. The server, its Postgres and its Redis are started and ended here, on ports of their own.
+there are none. With `--versions` two MOJOs are published as versions of a model of their own in a registry
+that is removed afterwards; its features are the flights' columns they name. The server, its Postgres and its
+Redis are started and ended here, on ports of their own.
 Every request is another stored row, or (in mode `mixed`, one in five) its key. The client compares every
 answer with what the version it names gives for that row, computed beforehand, so it finds:
 
@@ -13,8 +17,8 @@ stale             an answer of a version that was no longer champion when the re
 mixed_versions    a body that names one version and holds another one's number
 errors            anything but 200
 
-Ends with 1 where one of these is not 0, where less than 99 % of the rate was sent, or where the heartbeat
-of another client was late.
+Ends with 1 where one of these is not 0, where less than 99 % of the rate was sent, where the heartbeat of
+another client was late, a call blocked the event loop, or a second had a p99 of 50 ms or more.
 """
 
 import argparse
@@ -26,7 +30,6 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -36,23 +39,20 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from mojoline.features.fetch import fetch_rows
-from mojoline.model_spec import ModelSpec, load_spec
-from mojoline.registry.filesystem_registry import FilesystemRegistry, open_registry
-from mojoline.runtime.scoring_model import ScoringModel
 from mojoline.settings import Settings, load_settings
 from mojoline.stack.local_stack import up
 from mojoline.stack.stack_state import StackState
 
 sys.path.insert(0, str(Path(__file__).parent))
 from load_servers import Heartbeat, await_generation, echoing, read_metrics, rss_mb, serving
+from load_subjects import DATA, Subject, demo_subject, timetable_subject
 
 ROOT = Path(__file__).parents[1]
-MODEL = "flights"
-DATA = ("postgres", "cache", "reservoir")
-MOST_ROWS = 60_000
+LEAST_DIFFERING = 0.99
+SEARCH_SECONDS = 3
 CONTROL_RATE = 50.0  # requests a second to the echo server
 HEARTBEAT_LIMIT_MS = 100.0
+P99_LIMIT_MS = 50.0
 GRACE = 1.0  # seconds after the new generation was reported
 ENTITY_SHARE = {"features": 0.0, "mixed": 0.2, "entity": 1.0}
 
@@ -78,82 +78,85 @@ def main() -> int:
     options = read_options()
     console = Console()
     settings = load_settings()
-    spec = load_spec(settings.models_dir / f"{MODEL}.yaml")
     stack = up(settings, only=DATA)
-    registry = open_registry(settings.registry_url)
-    versions = two_versions(registry)
-    rows = list(islice(fetch_rows(stack.database_url, spec, since=None, until=None), MOST_ROWS))
-    bodies, sent_rows = make_bodies(spec, rows, options.mode)
-    expected = {version: expected_scores(registry, spec, version, sent_rows) for version in versions}
-    differing = float(np.mean(expected[versions[0]] != expected[versions[1]]))
-    if differing <= 0.99:
-        raise SystemExit(
-            f"the two versions differ in {differing:.1%} of the rows only: nothing would be proven"
-        )
     with tempfile.TemporaryDirectory() as scratch:
-        figures = run(options, settings, stack, registry, versions, bodies, Path(scratch))
-    answers, champions = figures.pop("answers"), figures.pop("champions")
-    figures |= judge(options, answers, champions, expected, figures.pop("origin"))
-    figures |= {"model": MODEL, "distinct_rows": len(sent_rows), "mode": options.mode}
-    figures |= {"connections": options.connections, "cache": options.cache, "offload": options.offload}
+        place = Path(scratch)
+        subject = (
+            timetable_subject(options.versions, stack, place)
+            if options.versions
+            else demo_subject(settings, stack)
+        )
+        expected = subject.expected()
+        first, second = subject.versions
+        differing = float(np.mean(expected[first] != expected[second]))
+        if differing <= LEAST_DIFFERING:
+            raise SystemExit(f"the versions differ in {differing:.1%} of the rows: nothing would be proven")
+        if options.saturate:
+            figures = find_limit(options, settings, stack, subject, place)
+        else:
+            figures = run(options, settings, stack, subject, place)
+            answers, champions = figures.pop("answers"), figures.pop("champions")
+            figures |= judge(options, answers, champions, expected, figures.pop("origin"), subject)
+    figures |= {"model": options.name or subject.spec.name, "distinct_rows": len(subject.rows)}
+    figures |= {"connections": options.connections, "mode": options.mode}
+    figures |= {"cache": options.cache, "offload": options.offload}
     show(console, figures)
     if options.output:
         options.output.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
-    return 0 if holds(options, figures, console) else 1
+    return 0 if options.saturate or holds(options, figures, console) else 1
 
 
-def two_versions(registry: FilesystemRegistry) -> list[str]:
-    """The two newest versions; the demo makes them where they are missing."""
-    if len(registry.versions(MODEL)) < 2:
-        subprocess.run([sys.executable, "-m", "mojoline.cli.main", "demo", "--exit"], check=True, cwd=ROOT)
-        up(load_settings(), only=DATA)
-    return registry.versions(MODEL)[-2:]
-
-
-def make_bodies(
-    spec: ModelSpec, rows: list[dict[str, Any]], mode: str
-) -> tuple[list[bytes], list[dict[str, Any]]]:
+def make_bodies(subject: Subject, mode: str) -> list[bytes]:
     """One request body for each row: its features, or in the mode's share of them its key."""
     share, bodies = ENTITY_SHARE[mode], []
-    for number, row in enumerate(rows):
+    name, key = subject.spec.name, subject.spec.source.entity_key
+    for number, row in enumerate(subject.rows):
         if share and (number * share) % 1 < share:
-            bodies.append(orjson.dumps({"model": spec.name, "entities": [row[spec.source.entity_key]]}))
+            bodies.append(orjson.dumps({"model": name, "entities": [row[key]]}))
         else:
-            known = {name: row[name] for name in spec.features.names if row.get(name) is not None}
-            bodies.append(orjson.dumps({"model": spec.name, "rows": [known]}))
-    return bodies, rows
+            bodies.append(orjson.dumps({"model": name, "rows": [subject.features(row)]}))
+    return bodies
 
 
-def expected_scores(
-    registry: FilesystemRegistry, spec: ModelSpec, version: str, rows: list[dict[str, Any]]
-) -> np.ndarray:
-    """float64[n]: the positive class's probability of every row in one version."""
-    manifest = registry.manifest(spec.name, version)
-    path = registry.directory(spec.name, version) / "mojo.zip"
-    model = ScoringModel.load(path, impute=manifest.reduction.impute)
-    known = [{n: row[n] for n in spec.features.names if row.get(n) is not None} for row in rows]
-    return model.score(known)[:, model.output_names.index(spec.target.positive or "")]
+def find_limit(
+    options: argparse.Namespace, settings: Settings, stack: StackState, subject: Subject, scratch: Path
+) -> dict[str, Any]:
+    """The highest rate at which 99 of 100 answers take less than 50 ms."""
+    file = scratch / "bodies"
+    file.write_bytes(b"\n".join(make_bodies(subject, options.mode)))
+    generation = promote(subject, subject.versions[0])
+    token = secrets.token_hex(16)
+    log = (settings.home / "logs" / "load_test.log").open("wb")
+    with log, serving(options, settings, stack, subject, token, log) as (_, api, admin):
+        await_generation(subject.spec.name, admin, token, generation)
+        client = [sys.executable, "scripts/load_client.py", "--saturate", "--port", str(api)]
+        client += ["--connections", str(options.connections), "--seconds", str(SEARCH_SECONDS)]
+        done = subprocess.run([*client, "--bodies", str(file)], cwd=ROOT, check=True, stdout=subprocess.PIPE)
+    return dict(json.loads(done.stdout))
 
 
 def run(
     options: argparse.Namespace,
     settings: Settings,
     stack: StackState,
-    registry: FilesystemRegistry,
-    versions: list[str],
-    bodies: list[bytes],
+    subject: Subject,
     scratch: Path,
 ) -> dict[str, Any]:
     """Server, echo server, two clients and the swaps; what they saw."""
     file = scratch / "bodies"
+    bodies = make_bodies(subject, options.mode)
     file.write_bytes(b"\n".join(bodies))
     (scratch / "echo").write_bytes(b"{}")
-    before = promote(registry, versions[0])
+    before = promote(subject, subject.versions[0])
     token = secrets.token_hex(16)
-    champions = Champions(versions[0])
+    champions = Champions(subject.versions[0])
     log = (settings.home / "logs" / "load_test.log").open("wb")
-    with log, serving(options, settings, stack, token, log) as (server, api, admin), echoing() as echo:
-        await_generation(MODEL, admin, token, before)
+    with (
+        log,
+        serving(options, settings, stack, subject, token, log) as (server, api, admin),
+        echoing() as echo,
+    ):
+        await_generation(subject.spec.name, admin, token, before)
         warm(api, bodies)
         memory = rss_mb(server)
         client = start_client(options, api, file, scratch / "answers", options.rate)
@@ -167,7 +170,7 @@ def run(
             if wait_for(client, pause) or time.monotonic() > ends - GRACE or not options.swap_every:
                 continue
             turn += 1
-            swap(registry, admin, token, versions[turn % 2], champions)
+            swap(subject, admin, token, subject.versions[turn % 2], champions)
         pulse.stop()
         control.wait(30)
         metrics = read_metrics(api)
@@ -194,6 +197,7 @@ def judge(
     champions: Champions,
     expected: dict[str, np.ndarray],
     origin: float,
+    subject: Subject,
 ) -> dict[str, Any]:
     """Look at every answer."""
     errors = stale = mixed = 0
@@ -207,7 +211,7 @@ def judge(
         content = orjson.loads(body)
         version = content["model_version"]
         stale += champions.stale(version, origin + number / options.rate)
-        got = content["predictions"][0]["probabilities"]["yes"]
+        got = content["predictions"][0]["probabilities"][subject.spec.target.positive]
         mixed += version not in expected or bool(got != expected[version][number % numbers])
     latencies = np.array([seconds for _, seconds, _, _ in answers]) * 1000
     p50, p99, p999 = np.percentile(latencies, [50, 99, 99.9])
@@ -236,11 +240,14 @@ def worst_second(answers: list[tuple[int, float, int, bytes]], rate: float) -> f
 def holds(options: argparse.Namespace, figures: dict[str, Any], console: Console) -> bool:
     """Whether the run proves what it should; says what it does not."""
     wanted = options.rate * options.seconds
-    problems = [f"{name}: {figures[name]}" for name in ("errors", "stale", "mixed_versions") if figures[name]]
+    none = ("errors", "stale", "mixed_versions", "loop_warnings")
+    problems = [f"{name}: {figures[name]}" for name in none if figures[name]]
     if figures["sent"] < 0.99 * wanted:
         problems.append(f"sent {figures['sent']} of {wanted:.0f}")
     if figures["heartbeat_max_ms"] >= HEARTBEAT_LIMIT_MS:
         problems.append(f"heartbeat_max_ms: {figures['heartbeat_max_ms']}")
+    if figures["worst_second_p99_ms"] >= P99_LIMIT_MS:
+        problems.append(f"worst_second_p99_ms: {figures['worst_second_p99_ms']}")
     for problem in problems:
         console.print(f"[red]{problem}[/red]")
     return not problems
@@ -260,25 +267,25 @@ def start_client(
     return subprocess.Popen([*command, "--bodies", str(bodies), "--output", str(output)], cwd=ROOT)
 
 
-def swap(registry: FilesystemRegistry, admin: int, token: str, version: str, champions: Champions) -> None:
+def swap(subject: Subject, admin: int, token: str, version: str, champions: Champions) -> None:
     """Make `version` champion, tell the server, and wait until it says so."""
     champions.asked.append(time.time())
     champions.versions.append(version)
-    generation = promote(registry, version)
+    generation = promote(subject, version)
     httpx.post(
-        f"http://127.0.0.1:{admin}/admin/models/{MODEL}/sync",
+        f"http://127.0.0.1:{admin}/admin/models/{subject.spec.name}/sync",
         json={"generation": generation},
         headers={"Authorization": f"Bearer {token}"},
         trust_env=False,
     ).raise_for_status()
-    await_generation(MODEL, admin, token, generation)
+    await_generation(subject.spec.name, admin, token, generation)
     champions.reported.append(time.time())
 
 
-def promote(registry: FilesystemRegistry, version: str) -> int:
-    generation = registry.aliases(MODEL).generation
-    moved = registry.move_champion(
-        MODEL, version, expected_generation=generation, by="load test", reason="a swap under load"
+def promote(subject: Subject, version: str) -> int:
+    generation = subject.registry.aliases(subject.spec.name).generation
+    moved = subject.registry.move_champion(
+        subject.spec.name, version, expected_generation=generation, by="load test", reason="a swap under load"
     )
     return moved.generation
 
@@ -315,11 +322,23 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--swap-every", type=float, default=10, help="seconds; 0: never")
     parser.add_argument("--mode", choices=list(ENTITY_SHARE), default="mixed")
+    parser.add_argument(
+        "--versions", type=_two_mojos, metavar="A.zip,B.zip", help="serve these models of flight_models.py"
+    )
+    parser.add_argument("--name", help="what the model is called in the report")
+    parser.add_argument("--saturate", action="store_true", help="look for the highest rate instead")
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--offload", choices=["auto", "always", "never"], default="auto")
     parser.add_argument("--cache", choices=["auto", "always", "off"], default="auto")
     parser.add_argument("--output", type=Path, help="write the figures as JSON")
     return parser.parse_args()
+
+
+def _two_mojos(text: str) -> list[Path]:
+    paths = [Path(part) for part in text.split(",")]
+    if len(paths) != 2 or not all(path.is_file() for path in paths):
+        raise argparse.ArgumentTypeError(f"{text!r} names no two files: A.zip,B.zip")
+    return paths
 
 
 if __name__ == "__main__":

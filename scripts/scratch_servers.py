@@ -3,7 +3,7 @@
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,8 +70,10 @@ def draw_rows(scoring: ScoringModel, count: int, seed: int = 1) -> list[dict[str
     return [dict(zip(names, row, strict=True)) for row in zip(*(c.tolist() for _, c in columns), strict=True)]
 
 
-def publish_mojo(registry: FilesystemRegistry, name: str, path: Path, draft: Path) -> Manifest:
-    """Publish a MOJO, or the directory of a version as it is, as a version of `name`."""
+def publish_mojo(
+    registry: FilesystemRegistry, name: str, path: Path, draft: Path, tags: Mapping[str, str] | None = None
+) -> Manifest:
+    """Publish a MOJO (with `tags`), or the directory of a version as it is, as a version of `name`."""
     draft.mkdir(parents=True)
     if path.is_dir() and (path / MANIFEST).exists():
         known = read_manifest(path)
@@ -103,6 +105,7 @@ def publish_mojo(registry: FilesystemRegistry, name: str, path: Path, draft: Pat
         reduction=Reduction(kind="none"),
         metric_name="none",
         lower_is_better=True,
+        tags=dict(tags or {}),
         budget=Budget(p99_ms=50, bytes=1_000_000_000),
         training=Training(data_version="unknown", rows=0),
         parity=Parity(rows=len(rows), missing_rows=0, unseen_rows=0, max_abs_diff=0, tolerance=1e-9),

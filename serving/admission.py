@@ -7,11 +7,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
+from serving.batched_measures import BatchedGauge
 from serving.early_start import in_task
 from serving.errors import ApiError, bad_request, unavailable
 from serving.metrics import INFLIGHT, SHED
 
 T = TypeVar("T")
+
+_INFLIGHT = BatchedGauge(INFLIGHT)
 
 TIMEOUT_HEADER = "X-Timeout-Ms"
 
@@ -73,12 +76,12 @@ class Admission:
                 f"{self._inside} requests are in flight, which is the most: try again, or elsewhere"
             )
         self._inside += 1
-        INFLIGHT.inc()
+        _INFLIGHT.add(1)
         try:
             yield Ticket(time.monotonic() + seconds, asked=timeout_ms is not None)
         finally:
             self._inside -= 1
-            INFLIGHT.dec()
+            _INFLIGHT.add(-1)
 
 
 def _too_late(before: str) -> ApiError:

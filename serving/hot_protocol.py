@@ -17,9 +17,8 @@ from serving.api_keys import ApiKeys
 from serving.early_start import Ended, Waiting, finish, start
 from serving.hot_path import Endpoint, HotPath, answer
 from serving.http_protocol import PatientProtocol
-from serving.metrics import REST_IN_PROGRESS
 from serving.request_reading import SMALL_BODY, WholeRequest
-from serving.request_scope import failure, note_request, read_request_id
+from serving.request_scope import IN_PROGRESS, failure, note_request, read_request_id
 
 HOLD_SECONDS = 0.05  # for the body of clients that send it apart from the head
 
@@ -131,7 +130,7 @@ class HotProtocol(PatientProtocol):
         scope["request_id"] = read_request_id(self.headers)
         cycle = HotCycle(scope, keep_alive=self.parser.should_keep_alive())
         self.cycle = self._answering = cycle  # type: ignore[assignment]
-        REST_IN_PROGRESS.inc()
+        IN_PROGRESS.add(1)
         work = answer(endpoint, WholeRequest(scope, content), self.keys)
         try:
             begun = start(work)
@@ -170,7 +169,7 @@ class HotProtocol(PatientProtocol):
             self.transport.write(b"".join(lines))
             if not cycle.keep_alive:
                 self.transport.close()
-        REST_IN_PROGRESS.dec()
+        IN_PROGRESS.add(-1)
         head = {"status": response.status_code, "headers": headers}
         note_request(cycle.scope, head, time.perf_counter() - cycle.started)
         self.on_response_complete()

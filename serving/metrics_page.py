@@ -11,12 +11,14 @@ from prometheus_client.registry import Collector
 from starlette.requests import Request
 from starlette.responses import Response
 
+from serving.batched_measures import flush_measures
 from serving.served_metrics import ServedVersions
 from serving.worker_states import WorkerStates, shared_directory
 
 
 def open_registry() -> CollectorRegistry:
     """Where the figures of all workers are read."""
+    flush_measures()
     if shared_directory() is None:
         return REGISTRY
     registry = CollectorRegistry()

@@ -27,6 +27,7 @@ THREADS_PER_CORE = 1.5  # a starting point: docs/spikes/thread-pool-sizing.md
 SAMPLES = 256
 FEWEST_SAMPLES = 32
 TRY_EVERY = 8  # work whose median in the pool is short is tried on the loop this often
+UNTIMED = 3  # pieces that go untimed after a timed one, as long as they are short; clocks cost
 KNOWN_KINDS = 1024
 
 
@@ -128,6 +129,7 @@ class _Kind:
         self._is_tried = False
         self._asked = 0
         self._taken = 0
+        self._untimed = 0
 
     def may_be_on_loop(self) -> bool:
         """Whether the next piece is known to be short, or is one of those that find out."""
@@ -137,7 +139,10 @@ class _Kind:
         return self._is_tried and self._asked % TRY_EVERY == 0
 
     def timed(self, work: Callable[[], T], *, on_loop: bool) -> T:
-        """`work()`, without the parts of it that `run_here` times apart."""
+        """`work()`, timed without the parts of it that `run_here` times apart."""
+        if on_loop and self.short and self._untimed < UNTIMED:
+            self._untimed += 1
+            return work()
         apart, started = _timed.seconds, time.thread_time()
         try:
             return work()
@@ -149,6 +154,8 @@ class _Kind:
     def _note(self, seconds: float, *, on_loop: bool) -> None:
         """Remember a duration. Threads may come in each other's way here: a sample is lost, nothing else."""
         (self._loop_seconds if on_loop else self._pool_seconds).append(seconds)
+        if seconds < INLINE_SECONDS:  # else the next ones are timed too: it may have grown long
+            self._untimed = 0
         self._taken += 1
         if self._taken % FEWEST_SAMPLES == 0:
             self._decide()

@@ -13,11 +13,12 @@ import hashlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from prometheus_client import Counter
 
 from mojoline.runtime.scoring_model import Columns, Rows
 from serving.errors import RedisUnavailableError
@@ -100,9 +101,13 @@ class PredictionCache:
 
     def score_directly(self, served: ServedModel, data: Rows | Columns, rows: int) -> Scores:
         """The scores of `data`, Redis not asked. May be called by any thread; raises as `score`."""
-        CACHE_REQUESTS.labels(served.name, "bypass").inc(rows)
-        with self._timed_scoring(served.name, rows):
-            return served.scoring.score(data)
+        started = time.perf_counter()
+        scores = served.scoring.score(data)
+        self._costs.note_scoring(served.name, rows, time.perf_counter() - started)
+        bypassed, inferred = _direct_measures(served.name)
+        bypassed.inc(rows)
+        inferred.inc(rows)
+        return scores
 
     async def look_aside(
         self, served: ServedModel, data: Rows | Columns, rows: int, options: str = ""
@@ -197,6 +202,11 @@ class PredictionCache:
         yield
         self._costs.note_scoring(model, rows, time.perf_counter() - started)
         INFERENCES.labels(model).inc(rows)
+
+
+@lru_cache(256)
+def _direct_measures(model: str) -> tuple[Counter, Counter]:
+    return CACHE_REQUESTS.labels(model, "bypass"), INFERENCES.labels(model)
 
 
 def prediction_keys(served: ServedModel, matrix: NDArray[np.float64], options: str = "") -> list[str]:

@@ -7,15 +7,17 @@ import time
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 
-from prometheus_client import Counter, Histogram
 from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from serving.batched_measures import BatchedCounter, BatchedGauge, BatchedHistogram
 from serving.metrics import REST_IN_PROGRESS, REST_REQUESTS, REST_SECONDS
 from serving.responses import error_response
 
 LOGGED_SHARE = 0.01  # of the requests that went well; those the server failed are all logged
+
+IN_PROGRESS = BatchedGauge(REST_IN_PROGRESS)
 
 _ID = re.compile(rb"[\x21-\x7e]{1,128}")
 _TRACE = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
@@ -52,7 +54,7 @@ class RequestScope:
                     headers["Connection"] = "close"
             await send(message)
 
-        REST_IN_PROGRESS.inc()
+        IN_PROGRESS.add(1)
         try:
             await self._app(scope, receive, send_with_id)
         except Exception as error:
@@ -61,7 +63,7 @@ class RequestScope:
                 raise
             await answer(scope, receive, send_with_id)
         finally:
-            REST_IN_PROGRESS.dec()
+            IN_PROGRESS.add(-1)
             note_request(scope, head, time.perf_counter() - started)
 
 
@@ -88,8 +90,9 @@ def note_request(scope: Scope, head: Message, seconds: float) -> None:
 
 
 @lru_cache(1024)
-def _measures(method: str, path: str, status: int) -> tuple[Counter, Histogram]:
-    return REST_REQUESTS.labels(method, path, status), REST_SECONDS.labels(method, path)
+def _measures(method: str, path: str, status: int) -> tuple[BatchedCounter, BatchedHistogram]:
+    count, duration = REST_REQUESTS.labels(method, path, status), REST_SECONDS.labels(method, path)
+    return BatchedCounter(count), BatchedHistogram(duration)
 
 
 def log_request(

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 
 from mojoline.registry.experiment import Experiment
@@ -11,6 +11,9 @@ from serving.variant_tally import VariantTally
 
 CHAMPION = "champion"
 PINNED = "pinned"  # the caller named the version
+
+
+_UNCOUNTED = nullcontext()
 
 
 @dataclass(frozen=True)
@@ -22,18 +25,18 @@ class Route:
     sticky: bool | None = None  # None: nothing is split
     tally: VariantTally | None = None
 
-    @contextmanager
-    def noted(self) -> Iterator[None]:
+    def noted(self) -> AbstractContextManager[None]:
         """Count the block as a request of the variant; one that ends with an error as a failure."""
-        if self.tally is None:
-            yield
-            return
+        return _UNCOUNTED if self.tally is None else self._counted(self.tally)
+
+    @contextmanager
+    def _counted(self, tally: VariantTally) -> Iterator[None]:
         started, failed = time.perf_counter(), True
         try:
             yield
             failed = False
         finally:
-            self.tally.note(time.perf_counter() - started, failed)
+            tally.note(time.perf_counter() - started, failed)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping
 from functools import lru_cache
 
+from serving.batched_measures import BatchedCounter, BatchedGauge, BatchedHistogram
 from serving.metrics import (
     EXECUTIONS,
     INFER_FAILURE,
@@ -20,17 +21,17 @@ KNOWN_VERSIONS = 1024
 
 
 class VersionMeasures:
-    """The measures of one version. Safe to use from any thread."""
+    """The measures of one version, for the event loop's thread."""
 
     def __init__(self, name: str, version: str) -> None:
         labels = name, version
         self.failures = INFER_FAILURE.labels(*labels)
-        self._successes = INFER_SUCCESS.labels(*labels)
-        self._rows = ROWS.labels(*labels)
-        self._last = LAST_INFERENCE.labels(*labels)
-        self._executions = EXECUTIONS.labels(*labels)
-        self._inferred = INFERRED_ROWS.labels(*labels)
-        self._stages = {stage: STAGE_SECONDS.labels(stage, *labels) for stage in STAGES}
+        self._successes = BatchedCounter(INFER_SUCCESS.labels(*labels))
+        self._rows = BatchedCounter(ROWS.labels(*labels))
+        self._last = BatchedGauge(LAST_INFERENCE.labels(*labels))
+        self._executions = BatchedCounter(EXECUTIONS.labels(*labels))
+        self._inferred = BatchedCounter(INFERRED_ROWS.labels(*labels))
+        self._stages = {stage: BatchedHistogram(STAGE_SECONDS.labels(stage, *labels)) for stage in STAGES}
 
     def note(self, rows: int, seconds: Mapping[str, float], *, scored: bool) -> None:
         """Count an answer of so many rows; `scored` unless all of them came from the cache."""

@@ -30,6 +30,8 @@ def impute(
         raise RuntimeModelError(
             f"a matrix of shape {matrix.shape} does not fit {len(feature_names)} features: pass float64[n, k]"
         )
+    if not fill:
+        return np.ascontiguousarray(matrix)
     values = np.array([fill.get(name, math.nan) for name in feature_names], dtype=np.float64)
     for name, value in fill.items():
         if not math.isfinite(value):

@@ -135,6 +135,6 @@ class ScoringModel:
         if labels is None:
             return None
         if len(labels) == 2:
-            positive = scores[:, 1] >= self._runtime.default_threshold
-            return [labels[int(flag)] for flag in positive]
+            threshold = self._runtime.default_threshold
+            return [labels[positive >= threshold] for positive in scores[:, 1].tolist()]
         return [labels[int(index)] for index in scores.argmax(axis=1)]

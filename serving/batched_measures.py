@@ -1,0 +1,123 @@
+"""Measures that cost little for each request: added up here, and given to prometheus_client now and then.
+
+Its counters lock and check with every call, about 1 us each and 2 us for a histogram; a request has twenty.
+What is here belongs to one thread, that of the event loop, and is given on `FLUSH_SECONDS` after it was noted
+at the latest, and whenever this process shows its page.
+"""
+
+import asyncio
+from bisect import bisect_left
+
+from prometheus_client import Counter, Gauge, Histogram
+
+FLUSH_SECONDS = 0.25
+
+
+class _Batched:
+    """Something that is to be given on."""
+
+    def _noted(self) -> None:
+        _batch.add(self)
+
+    def flush(self) -> None:
+        """Give it on."""
+        raise NotImplementedError
+
+
+class BatchedCounter(_Batched):
+    """Adds to a counter."""
+
+    def __init__(self, counter: Counter) -> None:
+        self._counter = counter
+        self._sum = 0.0
+
+    def inc(self, amount: float = 1.0) -> None:
+        """Add `amount`."""
+        if not self._sum:
+            self._noted()
+        self._sum += amount
+
+    def flush(self) -> None:
+        """Give it on."""
+        self._counter.inc(self._sum)
+        self._sum = 0.0
+
+
+class BatchedGauge(_Batched):
+    """Moves a gauge."""
+
+    def __init__(self, gauge: Gauge) -> None:
+        self._gauge = gauge
+        self._value = 0.0
+
+    def add(self, amount: float) -> None:
+        """Move it."""
+        self._noted()
+        self._value += amount
+
+    def set(self, value: float) -> None:
+        """Put it somewhere."""
+        self._noted()
+        self._value = value
+
+    def flush(self) -> None:
+        """Give it on."""
+        self._gauge.set(self._value)
+
+
+class BatchedHistogram(_Batched):
+    """Adds to a histogram, which has no call for many values: its buckets are added to directly."""
+
+    def __init__(self, histogram: Histogram) -> None:
+        self._histogram = histogram
+        self._bounds = list(histogram._upper_bounds)
+        self._counts = [0] * len(self._bounds)
+        self._sum = 0.0
+
+    def observe(self, value: float) -> None:
+        """Add `value`, 0 or more."""
+        if not self._sum:
+            self._noted()
+        self._counts[bisect_left(self._bounds, value)] += 1
+        self._sum += value
+
+    def flush(self) -> None:
+        """Give it on."""
+        for bucket, count in zip(self._histogram._buckets, self._counts, strict=True):
+            if count:
+                bucket.inc(count)
+        self._histogram._sum.inc(self._sum)
+        self._counts = [0] * len(self._bounds)
+        self._sum = 0.0
+
+
+class _Batch:
+    """What waits to be given on."""
+
+    def __init__(self) -> None:
+        self._waiting: set[_Batched] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def add(self, one: _Batched) -> None:
+        self._waiting.add(one)
+        loop = asyncio.get_running_loop()
+        if self._timer is None or self._loop is not loop:
+            self._loop, self._timer = loop, loop.call_later(FLUSH_SECONDS, self.flush)
+
+    def flush(self) -> None:
+        """Give everything on."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        waiting, self._waiting = self._waiting, set()
+        for one in waiting:
+            one.flush()
+
+
+_batch = _Batch()
+
+
+def flush_measures() -> None:
+    """Give on what this process has noted so far."""
+    _batch.flush()
