@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import mojo_scorer
@@ -52,3 +54,26 @@ def test_plain_instructions_give_the_same_bits(name: str, tmp_path: Path) -> Non
     environment = os.environ | {"MOJO_SCORER_ISA": "scalar"}
     subprocess.run([sys.executable, "-c", SCORE_ALL, *arguments], env=environment, check=True)
     assert np.load(tmp_path / "scores.npy").tobytes() == model.score(matrix).tobytes()
+
+
+def test_other_threads_run_while_one_scores() -> None:
+    """The GIL is released: this thread goes on while another is inside of one call of score()."""
+    model = mojo_scorer.load(ZOO / "glrm_huge.zip")  # milliseconds per row
+    matrix = draw_matrix(model, 100)
+    inside = threading.Event()
+    done = threading.Event()
+
+    def score() -> None:
+        inside.set()
+        model.score(matrix)
+        done.set()
+
+    scoring = threading.Thread(target=score)
+    scoring.start()
+    inside.wait()
+    turns = 0
+    while not done.is_set():
+        time.sleep(0.001)
+        turns += 1
+    scoring.join()
+    assert turns > 10
