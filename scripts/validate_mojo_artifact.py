@@ -99,7 +99,7 @@ def prove_mojo(mojo: Path, runtime: RuntimeName | None, reference: Path, *, java
         pins = [] if runtime_for(mojo) == "daimojo" else [prove_pins(directory, facts)]
         return [
             structure,
-            prove_loads(directory, facts, model=model),
+            prove_loads(directory, facts),
             *pins,
             prove_size(directory, facts),
             prove_equality(directory, facts, model=model),
