@@ -15,12 +15,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+import uvicorn
 import uvloop
 
 from mojoline.registry.filesystem_registry import FilesystemRegistry, open_registry
 from mojoline.registry.golden import GoldenRows
 from mojoline.registry.manifest import GOLDEN, Manifest
 from mojoline.settings import load_settings
+from serving.app import create_app
 from serving.plain_models import PlainModels
 from serving.server import serve
 from tests.data.tiny_versions import TINY_MODELS, tiny_draft, tiny_facts
@@ -173,13 +175,16 @@ class ServerThread(LiveServer):
 
     def _run(self) -> None:
         try:
-            self._loop.run_until_complete(serve(self._settings, self._stopping, self._models))
+            self._loop.run_until_complete(self._serve())
             self._loop.run_until_complete(self._loop.shutdown_default_executor())
         except BaseException as error:
             self._failure = repr(error)
             raise
         finally:
             self._loop.close()
+
+    async def _serve(self) -> None:
+        await serve(self._settings, self._stopping, self._models)
 
     def failure(self) -> str | None:
         return self._failure
@@ -194,6 +199,32 @@ class ServerThread(LiveServer):
             self.stop_soon()
         self._thread.join(60)
         assert not self._thread.is_alive()
+
+
+class AsgiThread(ServerThread):
+    """The prediction API alone, as an ASGI application that uvicorn serves with its own protocol."""
+
+    async def _serve(self) -> None:
+        app = create_app(self._settings, self._models)
+        config = uvicorn.Config(app, port=self.ports[0], ws="none", log_config=None, server_header=False)
+        server = uvicorn.Server(config)
+
+        async def stop() -> None:
+            await self._stopping.wait()
+            server.should_exit = True
+
+        stopping = asyncio.create_task(stop())
+        await server.serve()
+        await stopping
+
+
+@contextmanager
+def asgi_thread(registry: FilesystemRegistry, **overrides: object) -> Iterator[AsgiThread]:
+    server = AsgiThread(registry, **overrides)
+    try:
+        yield server
+    finally:
+        server.close()
 
 
 @contextmanager

@@ -7,17 +7,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.api.live_server import golden, new_registry, publish, server_thread
+from tests.api.live_server import asgi_thread, golden, new_registry, publish, server_thread
 
 MAX_ROWS, MAX_BYTES = 400, 200_000
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
+@pytest.fixture(scope="module", params=[server_thread, asgi_thread], ids=["own protocol", "asgi"])
+def server(tmp_path_factory, request):
     registry = new_registry(tmp_path_factory.mktemp("api"))
     publish(registry, "first", "tiny")
     publish(registry, "regression", "delay")
-    with server_thread(
+    with request.param(
         registry, serving={"max_rows": MAX_ROWS, "max_body_bytes": MAX_BYTES, "docs": True}
     ) as live:
         live.wait_ready()
