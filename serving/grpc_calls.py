@@ -16,6 +16,7 @@ from serving.api_keys import ApiKeys
 from serving.errors import ApiError
 from serving.metrics import GRPC_HANDLED, GRPC_SECONDS
 from serving.request_scope import log_request, read_request_id
+from serving.tracing import is_tracing, trace_request
 
 STATUS_CODES = {
     400: StatusCode.INVALID_ARGUMENT,
@@ -93,7 +94,16 @@ def surround(
         await context.abort(code, message, tuple(said.items()))
         raise AssertionError("abort does not return")
 
-    return handle
+    async def trace(content: bytes, context: Any) -> bytes:  # noqa: ANN401 - as above
+        if not is_tracing():
+            return await handle(content, context)
+        metadata = {
+            key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)
+        }
+        with trace_request(method, metadata, {"rpc.system": "grpc", "rpc.method": method}):
+            return await handle(content, context)
+
+    return trace
 
 
 def _note(

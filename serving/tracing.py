@@ -93,15 +93,24 @@ def chosen_exporter(environ: Mapping[str, str]) -> str | None:
 @contextmanager
 def trace_request(name: str, headers: Mapping[str, str], attributes: Mapping[str, str]) -> Iterator["Span"]:
     """A span around a request, child of what `traceparent` and `tracestate` in `headers` name."""
-    from opentelemetry.trace import SpanKind
+    from opentelemetry.trace import SpanKind, StatusCode
     from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
     assert _State.tracer is not None  # noqa: S101 - the caller asked `is_tracing`
     context = TraceContextTextMapPropagator().extract(dict(headers))
     with _State.tracer.start_as_current_span(
-        name, context, kind=SpanKind.SERVER, attributes=attributes, record_exception=False
+        name,
+        context,
+        kind=SpanKind.SERVER,
+        attributes=attributes,
+        record_exception=False,  # its text may hold a value of a row
+        set_status_on_exception=False,
     ) as span:
-        yield span
+        try:
+            yield span
+        except BaseException:
+            span.set_status(StatusCode.ERROR)
+            raise
 
 
 def trace_stages(stages: Iterable[tuple[str, float, float]], attributes: Mapping[str, int]) -> None:
@@ -115,7 +124,7 @@ def trace_stages(stages: Iterable[tuple[str, float, float]], attributes: Mapping
 
 
 class RequestTracing:
-    """ASGI middleware: a span for each request; `scope["trace"]` are its ids, for the log."""
+    """ASGI middleware: a span for each request, whose ids take the place of the caller's `traceparent`."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -129,7 +138,9 @@ class RequestTracing:
         known = {"http.request.method": scope["method"], "mojoline.request_id": scope["request_id"]}
         with trace_request(scope["method"], told, known) as span:
             ids = span.get_span_context()
-            scope["trace"] = (f"{ids.trace_id:032x}", f"{ids.span_id:016x}")
+            own = f"00-{ids.trace_id:032x}-{ids.span_id:016x}-{ids.trace_flags:02x}".encode()
+            others = [header for header in scope["headers"] if header[0] != b"traceparent"]
+            scope["headers"] = [*others, (b"traceparent", own)]  # which is what the log looks at
 
             async def describe(message: Message) -> None:
                 if message["type"] == "http.response.start":

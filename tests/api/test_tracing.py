@@ -1,5 +1,6 @@
 """Traces arrive at a collector: the caller's trace goes on, no span holds a feature, and off is off."""
 
+import json
 import os
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
+import grpc
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
@@ -16,6 +18,7 @@ from serving.tracing import chosen_exporter
 from tests.api.live_server import ROOT, golden, new_registry, publish, server_process
 
 ROWS = golden("first").rows
+UNSAMPLED = "1" * 32
 CALLER = ("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331")
 
 
@@ -80,6 +83,13 @@ def attributes(span) -> dict:
     return {one.key: one.value.string_value or one.value.int_value for one in span.attributes}
 
 
+def span_ids(server) -> set[str]:
+    """Ids of spans in the log lines of requests, of which there is one for a share of them."""
+    lines = [json.loads(line) for line in server.said().splitlines()]
+    told = [line for line in lines if line["logger"] == "mojoline.requests"]
+    return {line["span_id"] for line in told if line["trace_id"] != UNSAMPLED}
+
+
 def test_spans_of_a_request_continue_the_callers_trace(tmp_path, redis_server_url):
     registry = new_registry(tmp_path)
     manifest = publish(registry, "first")
@@ -94,10 +104,13 @@ def test_spans_of_a_request_continue_the_callers_trace(tmp_path, redis_server_ur
             server.wait_ready()
             sent = {"traceparent": f"00-{CALLER[0]}-{CALLER[1]}-01", "X-Request-Id": "traced"}
             server.predict([{**ROWS[0], "flight_id": "F-77"}], **sent).raise_for_status()
-            unsampled = {"traceparent": f"00-{'1' * 32}-{CALLER[1]}-00"}
+            unsampled = {"traceparent": f"00-{UNSAMPLED}-{CALLER[1]}-00"}
             server.predict(ROWS[:1], **unsampled).raise_for_status()
+            for _ in range(300):  # one in a hundred is logged
+                server.predict(ROWS[:1]).raise_for_status()
             server.predict([{"nowhere": 1}], traceparent=f"00-{'2' * 32}-{CALLER[1]}-01")
             assert server.stop() == 0  # what is left is sent at the end
+            logged = span_ids(server)
         spans = collector.spans()
         assert collector.services() == {"flights-api"}
 
@@ -115,12 +128,30 @@ def test_spans_of_a_request_continue_the_callers_trace(tmp_path, redis_server_ur
             assert span.end_time_unix_nano <= request.end_time_unix_nano + 1_000_000
         assert stages["cache.get"].start_time_unix_nano >= stages["parse"].end_time_unix_nano
 
-        assert not [span for span in spans if span.trace_id.hex() == "1" * 32]  # its caller decided so
+        assert not [span for span in spans if span.trace_id.hex() == UNSAMPLED]  # its caller decided so
         [refused] = [span for span in spans if span.trace_id.hex() == "2" * 32 and span.parent_span_id]
         assert attributes(refused)["http.response.status_code"] == 400
+        assert logged <= {span.span_id.hex() for span in spans}
         everything = str(collector.batches)
         for value in ("F-77", *(text for text in ROWS[0].values() if isinstance(text, str)), "nowhere"):
             assert f'"{value}"' not in everything
+
+
+def test_calls_over_grpc_are_traced_too(tmp_path):
+    registry = new_registry(tmp_path)
+    publish(registry, "first")
+    with fake_collector() as collector:
+        env = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "MOJOLINE_SERVING__GRPC": "true"}
+        with server_process(registry, **env) as server:
+            server.wait_ready()
+            with grpc.insecure_channel(f"127.0.0.1:{server.ports[2]}") as channel:
+                grpc.channel_ready_future(channel).result(60)
+                call = channel.unary_unary("/inference.GRPCInferenceService/ServerLive")
+                call(b"", metadata=[("traceparent", f"00-{CALLER[0]}-{CALLER[1]}-01")], timeout=60)
+            assert server.stop() == 0
+        [span] = [span for span in collector.spans() if span.trace_id.hex() == CALLER[0]]
+        assert span.parent_span_id.hex() == CALLER[1]
+        assert attributes(span)["rpc.system"] == "grpc"
 
 
 def test_without_the_variables_no_tracing_is_even_loaded(tmp_path):
