@@ -54,6 +54,7 @@ class Ports(_Group):
     dagster: int = Field(default=3000, ge=1, le=65535, description="Dagster UI and GraphQL")
     rest: int = Field(default=8080, ge=1, le=65535, description="prediction API")
     grpc: int = Field(default=8081, ge=1, le=65535, description="prediction API over gRPC")
+    metrics: int = Field(default=8082, ge=1, le=65535, description="the page /metrics alone, without a key")
     admin: int = Field(default=8083, ge=1, le=65535, description="control plane of the prediction API")
 
     @model_validator(mode="after")

@@ -7,10 +7,11 @@ import logging
 import socket
 import ssl
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.applications import Starlette
+from starlette.routing import Route
 
 from mojoline.registry.filesystem_registry import FilesystemRegistry
 from mojoline.settings import ServingSettings, Settings
@@ -19,10 +20,12 @@ from serving.errors import PortTakenError
 from serving.grpc_server import PORT_KEY, GrpcServer
 from serving.hot_protocol import HotProtocol
 from serving.http_protocol import PatientProtocol
+from serving.metrics_page import metrics_page
 from serving.plain_models import PlainModels
 from serving.tracing import is_tracing
 
 KEEP_ALIVE_SECONDS = 65  # longer than a proxy keeps its idle connections, else it meets closed ones
+METRICS_KEY = "MOJOLINE_PORTS__METRICS"
 UNREAD_SECONDS = 30  # an answer that nobody takes for so long is given up
 FIRST_LOOK_SECONDS = 10.0  # longest wait of a worker for its models before it opens the port
 
@@ -71,6 +74,10 @@ async def serve(
     if control:
         bound.append(bind_port(host, ports.admin, "MOJOLINE_PORTS__ADMIN"))
         servers.append(_server(create_admin_app(context), settings, PatientProtocol))
+    if not worker and (extra := _bind_extra(settings, "metrics", METRICS_KEY, shared=False)) is not None:
+        bound.append(extra)
+        page = Starlette(routes=[Route("/metrics", metrics_page(context.states))])
+        servers.append(_server(page, settings, PatientProtocol))
     grpc = None
     if (probe := bind_grpc(settings, shared=worker is not None)) is not None:
         probe.close()  # gRPC opens it itself
@@ -148,17 +155,24 @@ def bind_grpc(settings: Settings, *, shared: bool) -> socket.socket | None:
     if importlib.util.find_spec("grpc") is None:
         _log.warning("no gRPC: grpcio is not installed (pip install 'mojoline[grpc]')")
         return None
+    return _bind_extra(settings, "grpc", PORT_KEY, shared=shared)
+
+
+def _bind_extra(
+    settings: Settings, name: Literal["grpc", "metrics"], key: str, *, shared: bool
+) -> socket.socket | None:
+    port = int(getattr(settings.ports, name))
     try:
-        return bind_port(settings.serving.host, settings.ports.grpc, PORT_KEY, shared=shared)
+        return bind_port(settings.serving.host, port, key, shared=shared)
     except PortTakenError as error:
-        if "grpc" in settings.ports.model_fields_set:
+        if name in settings.ports.model_fields_set:
             raise
-        _log.warning("no gRPC: %s", error)
+        _log.warning("no port for %s: %s", name, error)
         return None
 
 
 def _server(
-    app: FastAPI, settings: Settings, protocol: type[PatientProtocol], tls: dict[str, Any] | None = None
+    app: Starlette, settings: Settings, protocol: type[PatientProtocol], tls: dict[str, Any] | None = None
 ) -> _Server:
     limits = settings.serving
     return _Server(
