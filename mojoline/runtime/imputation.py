@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,10 +33,20 @@ def impute(
         )
     if not fill:
         return np.ascontiguousarray(matrix)
-    values = np.array([fill.get(name, math.nan) for name in feature_names], dtype=np.float64)
-    for name, value in fill.items():
-        if not math.isfinite(value):
-            raise RuntimeModelError(f"column {name!r} cannot be filled with {value}: pass a finite number")
-    if np.isnan(values).all():
+    values = _fill_values(tuple(feature_names), tuple(fill.items()))
+    if values is None:
         return np.ascontiguousarray(matrix)
     return np.ascontiguousarray(np.where(np.isnan(matrix), values, matrix))
+
+
+@lru_cache(256)
+def _fill_values(
+    feature_names: tuple[str, ...], fill: tuple[tuple[str, float], ...]
+) -> NDArray[np.float64] | None:
+    """The fill of each column, NaN for none; None if no column has one."""
+    for name, value in fill:
+        if not math.isfinite(value):
+            raise RuntimeModelError(f"column {name!r} cannot be filled with {value}: pass a finite number")
+    known = dict(fill)
+    values = np.array([known.get(name, math.nan) for name in feature_names], dtype=np.float64)
+    return None if np.isnan(values).all() else values
