@@ -7,7 +7,7 @@ from mojoline.registry.aliases import AliasEntry
 from mojoline.registry.filesystem_reader import FilesystemReader
 from mojoline.registry.golden import GoldenRows
 from mojoline.registry.manifest import GOLDEN, MOJO
-from mojoline.registry.proofs import prove_equality, prove_loads
+from mojoline.registry.proofs import prove_equality, prove_loads, prove_pins
 from mojoline.runtime.scoring_model import ScoringModel
 from serving.errors import ServedVersionError
 from serving.metrics import SWAP_SECONDS
@@ -21,7 +21,7 @@ _log = logging.getLogger("mojoline.serving")
 
 
 def load_version(registry: FilesystemReader, name: str, entry: AliasEntry) -> ServedModel:
-    """The version an alias names, ready to serve: its files have their sha256, golden rows come out.
+    """The version an alias names, ready to serve: files, release and golden rows are as they were published.
 
     Raises:
         RegistryError: the version is missing, or damaged (names the file).
@@ -40,6 +40,8 @@ def load_version(registry: FilesystemReader, name: str, entry: AliasEntry) -> Se
     with SWAP_SECONDS.labels(name, "prove").time():
         for proof in (
             prove_loads(directory, manifest, model=scoring),
+            # its own pins: what is served does not change with those of whoever serves it
+            prove_pins(directory, manifest, pins={"H2O_VERSION": manifest.h2o_version}, model=scoring),
             prove_equality(directory, manifest, model=scoring, limit=PROVEN_ROWS),
         ):
             if not proof.passed:

@@ -120,7 +120,13 @@ def prove_loads(directory: Path, facts: ManifestFacts, *, model: ScoringModel | 
     return _prove("loads", check)
 
 
-def prove_pins(directory: Path, facts: ManifestFacts, *, pins: Mapping[str, str] | None = None) -> Proof:
+def prove_pins(
+    directory: Path,
+    facts: ManifestFacts,
+    *,
+    pins: Mapping[str, str] | None = None,
+    model: ScoringModel | None = None,
+) -> Proof:
     """The MOJO was written by exactly the H2O release that is pinned.
 
     Args:
@@ -128,11 +134,12 @@ def prove_pins(directory: Path, facts: ManifestFacts, *, pins: Mapping[str, str]
         facts: its manifest, which keeps the pins it was trained with.
         pins: the pins to hold it against; None takes `versions.env` where this program runs from its
             repository, and the manifest's own pins where it is installed without that file.
+        model: the loaded MOJO, where the caller has it.
     """
 
     def check() -> tuple[bool, str, Figures]:
         wanted = pins if pins is not None else _known_pins(facts)
-        expected, found = wanted.get("H2O_VERSION"), _load(directory, facts).h2o_version
+        expected, found = wanted.get("H2O_VERSION"), (model or _load(directory, facts)).h2o_version
         figures: Figures = {"h2o": found, "pinned": expected or "nothing", "manifest": facts.h2o_version}
         if expected is None:
             return False, "no pins are known: neither versions.env nor the manifest has H2O_VERSION", figures

@@ -16,6 +16,7 @@ from tests.api.live_server import (
     server_process,
     server_thread,
 )
+from tests.data.tiny_versions import tiny_draft, tiny_facts
 
 SLOW_POLL = {"MOJOLINE_SERVING__POLL_SECONDS": "600"}
 
@@ -162,8 +163,6 @@ def test_a_version_that_contradicts_its_golden_rows_is_not_served(registry, tmp_
     first = publish(registry, "first")
     with server_thread(registry) as server:
         server.wait_ready()
-        from tests.data.tiny_versions import tiny_draft, tiny_facts
-
         draft = tiny_draft("second", tmp_path / "draft")
         (draft / "golden.jsonl").write_bytes(
             (registry.directory("tiny", first.version) / "golden.jsonl").read_bytes()
@@ -171,6 +170,18 @@ def test_a_version_that_contradicts_its_golden_rows_is_not_served(registry, tmp_
         promote_version(registry, registry.publish("tiny", draft, tiny_facts("second")))
         server.wait(lambda: server.status()["last_error"] is not None)
         assert "equality" in server.status()["last_error"]
+        assert server.predict([{}]).json()["model_version"] == first.version
+
+
+def test_a_version_that_another_release_wrote_is_not_served(registry, tmp_path):
+    first = publish(registry, "first")
+    draft = tiny_draft("second", tmp_path / "draft")
+    facts = tiny_facts("second").model_copy(update={"h2o_version": "3.46.0.10"})
+    with server_thread(registry) as server:
+        server.wait_ready()
+        promote_version(registry, registry.publish("tiny", draft, facts))
+        server.wait(lambda: server.status()["last_error"] is not None)
+        assert "H2O 3.46.0.11 wrote the MOJO, the manifest says 3.46.0.10" in server.status()["last_error"]
         assert server.predict([{}]).json()["model_version"] == first.version
 
 
