@@ -3,8 +3,8 @@
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +29,7 @@ from mojoline.registry.manifest import (
     Training,
 )
 from mojoline.runtime.scoring_model import ScoringModel
-from mojoline.stack.paths import stack_paths
+from mojoline.stack.paths import StackPaths, stack_paths
 from mojoline.stack.postgres import postgres_service, postgres_url
 from mojoline.stack.redis_servers import CACHE, redis_service, redis_url
 from mojoline.stack.service import Service, await_service, start_service, stop_service
@@ -123,30 +123,27 @@ def scratch_place() -> Iterator[Path]:
         shutil.rmtree(place, ignore_errors=True)
 
 
-@contextmanager
-def scratch_redis(given: str | None = None) -> Iterator[str]:
+def scratch_redis(given: str | None = None) -> AbstractContextManager[str]:
     """The URL of a Redis: `given`, or one that lives as long as the block."""
-    if given is not None:
-        yield given
-        return
-    with scratch_place() as place:
-        paths = stack_paths(place)
-        paths.create()
-        with _running(redis_service(paths, CACHE), place):
-            yield redis_url(paths, CACHE)
+    return _scratch(given, lambda paths: (redis_service(paths, CACHE), redis_url(paths, CACHE)))
+
+
+def scratch_postgres(given: str | None = None) -> AbstractContextManager[str]:
+    """The URL of a database: `given`, or one of a server that lives as long as the block."""
+    return _scratch(given, lambda paths: (postgres_service(paths), postgres_url(paths, "postgres")))
 
 
 @contextmanager
-def scratch_postgres(given: str | None = None) -> Iterator[str]:
-    """The URL of a database: `given`, or one of a server that lives as long as the block."""
+def _scratch(given: str | None, describe: Callable[[StackPaths], tuple[Service, str]]) -> Iterator[str]:
     if given is not None:
         yield given
         return
     with scratch_place() as place:
         paths = stack_paths(place)
         paths.create()
-        with _running(postgres_service(paths), place):
-            yield postgres_url(paths, "postgres")
+        service, url = describe(paths)
+        with _running(service, place):
+            yield url
 
 
 @contextmanager

@@ -3,6 +3,8 @@
 The first two serve the only model, or the one named by `?model=`.
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -17,6 +19,7 @@ from serving.h2o_dialect import (
     read_score,
     sample_request,
 )
+from serving.inference import Question
 from serving.mlflow_dialect import read_invocations
 from serving.openapi_parts import (
     INSTANCES_BODY,
@@ -26,7 +29,10 @@ from serving.openapi_parts import (
     path_parameters,
 )
 from serving.responses import json_response
+from serving.routing import Serving
 from serving.served_model import ServedModel
+
+_Reader = Callable[[Serving, bytes, int, str], Question]  # of a body, with the most rows and the request's id
 
 _MODEL = {"name": "model", "in": "query", "required": False, "schema": {"type": "string"}}
 
@@ -51,33 +57,20 @@ class Compatibility:
 
     async def invocations(self, request: Request) -> Response:
         """MLflow's scoring protocol: `dataframe_split`, `dataframe_records`, `instances` or `inputs`."""
-        serving = self._context.catalog.pick(request.query_params.get("model"))
-        limit, request_id = self._limits.max_rows, str(request.scope["request_id"])
-        return await self._plane.respond(
-            request, lambda body: read_invocations(serving, body, limit, request_id)
-        )
+        return await self._respond(request, self._named(request), read_invocations)
 
     async def instances(self, request: Request) -> Response:
         """KServe's V1 protocol: `{"instances": [{column: value}]}`."""
         serving = self._context.catalog.pick(request.path_params["model"])
-        limit, request_id = self._limits.max_rows, str(request.scope["request_id"])
-        return await self._plane.respond(
-            request, lambda body: read_invocations(serving, body, limit, request_id, ("instances",))
-        )
+        return await self._respond(request, serving, partial(read_invocations, known=("instances",)))
 
     async def score(self, request: Request) -> Response:
         """H2O's scoring protocol: `{"fields": [name], "rows": [[text]]}`."""
-        serving = self._context.catalog.pick(request.query_params.get("model"))
-        limit, request_id = self._limits.max_rows, str(request.scope["request_id"])
-        return await self._plane.respond(request, lambda body: read_score(serving, body, limit, request_id))
+        return await self._respond(request, self._named(request), read_score)
 
     async def contribution(self, request: Request) -> Response:
         """What each input added to each score, in H2O's words; 501 where the model has none."""
-        serving = self._context.catalog.pick(request.query_params.get("model"))
-        limit, request_id = self._limits.max_rows, str(request.scope["request_id"])
-        return await self._plane.respond(
-            request, lambda body: read_contribution(serving, body, limit, request_id)
-        )
+        return await self._respond(request, self._named(request), read_contribution)
 
     async def id(self, request: Request) -> Response:
         """The version that serves."""
@@ -96,7 +89,14 @@ class Compatibility:
         return json_response(describe_capabilities(self._served(request)))
 
     def _served(self, request: Request) -> ServedModel:
-        return self._context.catalog.pick(request.query_params.get("model")).champion
+        return self._named(request).champion
+
+    def _named(self, request: Request) -> Serving:
+        return self._context.catalog.pick(request.query_params.get("model"))
+
+    async def _respond(self, request: Request, serving: Serving, read: _Reader) -> Response:
+        limit, request_id = self._limits.max_rows, str(request.scope["request_id"])
+        return await self._plane.respond(request, lambda body: read(serving, body, limit, request_id))
 
     def _add(self, path: str, endpoint: Any, schema: dict[str, Any] | None = None) -> None:  # noqa: ANN401
         parameters = path_parameters(path) if "{" in path else {"parameters": [_MODEL]}

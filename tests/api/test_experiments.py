@@ -1,5 +1,7 @@
 """Requests split between versions: by weight, sticky by key, changed while the server runs."""
 
+from contextlib import contextmanager
+
 import pytest
 
 from tests.api.live_server import golden, new_registry, publish, server_thread
@@ -56,12 +58,19 @@ def test_keys_are_split_by_weight_and_stay(registry):
             assert now == variant or (variant, now) == ("a", "b"), "a key left the variant that grew"
 
 
-def test_infer_splits_as_predict_does(registry):
+@contextmanager
+def halved_server(registry):
+    """A server whose requests are split evenly between two versions, and the two."""
     first = publish(registry, "first")
     second = publish(registry, "second", promote=False)
     with server_thread(registry) as server:
         server.wait_ready()
         put(server, split(first, second, 5000)).raise_for_status()
+        yield server, first, second
+
+
+def test_infer_splits_as_predict_does(registry):
+    with halved_server(registry) as (server, *_):
         for number in range(40):
             key = f"F{number}"
             tensors = [tensor(name, value) for name, value in {**ROWS[0], "flight_id": key}.items()]
@@ -70,11 +79,7 @@ def test_infer_splits_as_predict_does(registry):
 
 
 def test_rows_of_one_request_are_answered_by_one_version(registry):
-    first = publish(registry, "first")
-    second = publish(registry, "second", promote=False)
-    with server_thread(registry) as server:
-        server.wait_ready()
-        put(server, split(first, second, 5000)).raise_for_status()
+    with halved_server(registry) as (server, first, second):
         rows = [{**ROWS[n], "flight_id": f"F{n}"} for n in range(8)]
         answer = server.predict(rows).raise_for_status()
         assert answer.headers["X-Variant-Sticky"] == "false"
@@ -82,11 +87,7 @@ def test_rows_of_one_request_are_answered_by_one_version(registry):
 
 
 def test_it_outlives_the_server_and_ends_without_one(registry):
-    first = publish(registry, "first")
-    second = publish(registry, "second", promote=False)
-    with server_thread(registry) as server:
-        server.wait_ready()
-        put(server, split(first, second, 5000)).raise_for_status()
+    with halved_server(registry) as (server, _, second):
         before = {f"F{n}": ask(server, f"F{n}").json()["variant"] for n in range(60)}
     with server_thread(registry) as server:
         server.wait_ready()

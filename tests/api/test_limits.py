@@ -90,9 +90,7 @@ def test_bodies(server, path):
 
 
 @pytest.mark.parametrize("depth", [3, MAX_DEPTH, MAX_DEPTH + 1, 500, 1020, 100_000])
-@pytest.mark.parametrize(
-    "place", ["a feature", "the entity key", "an unknown key", "an entity", "a tensor"]
-)
+@pytest.mark.parametrize("place", ["a feature", "the entity key", "an unknown key", "an entity", "a tensor"])
 def test_nesting(server, depth, place):
     deep = b"[" * depth + b"1" + b"]" * depth
     body = {

@@ -1,12 +1,22 @@
 """One H2O node that all integration tests share: tests of the line connect to it as to anybody's cluster."""
 
+import os
 from collections.abc import Iterator
 
 import psutil
 import pytest
 
 from mojoline.settings import Settings, load_settings
+from mojoline.settings_layers import PREFIX, USUAL_NAMES
 from mojoline.training.jvm import USER, Jvm
+
+
+@pytest.fixture
+def no_given_servers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment that names no servers and no settings."""
+    for key in list(os.environ):
+        if key.startswith(PREFIX) or key in USUAL_NAMES:
+            monkeypatch.delenv(key)
 
 
 @pytest.fixture(scope="session")

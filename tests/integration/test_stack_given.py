@@ -28,15 +28,7 @@ DEFINITIONS = Path(__file__).parents[1] / "data" / "stack_definitions"
 
 
 @pytest.fixture
-def place(monkeypatch):
-    for key in list(os.environ):
-        if key.startswith("MOJOLINE_") or key in {
-            "DATABASE_URL",
-            "REDIS_URL",
-            "RESERVOIR_REDIS_URL",
-            "DAGSTER_HOME",
-        }:
-            monkeypatch.delenv(key)
+def place(no_given_servers):
     made = Path(tempfile.mkdtemp(prefix="mojoline-"))
     yield made
     left = [process.pid for process in psutil.process_iter() if belongs_to(process, made)]

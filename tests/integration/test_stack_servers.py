@@ -30,16 +30,7 @@ DATA = ("postgres", "cache", "reservoir")
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(autouse=True)
-def _no_given_servers(monkeypatch):
-    for key in list(os.environ):
-        if key.startswith("MOJOLINE_") or key in {
-            "DATABASE_URL",
-            "REDIS_URL",
-            "RESERVOIR_REDIS_URL",
-            "DAGSTER_HOME",
-        }:
-            monkeypatch.delenv(key)
+pytestmark = pytest.mark.usefixtures("no_given_servers")
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import pyarrow.parquet as pq
 import pytest
 from h2o.estimators import H2OGeneralizedLinearEstimator
 
-from mojoline.features.columns import SnapshotColumn
 from mojoline.features.snapshot import Snapshot
 from mojoline.model_spec import ModelSpec
 from mojoline.registry.proofs import TOLERANCES, prove_equality, prove_latency, prove_loads, prove_size
@@ -25,6 +24,7 @@ from mojoline.training.pruning import plan_search
 from mojoline.training.reduction import fit_reduction
 from mojoline.training.search import is_trained, read_metric, read_trees, run_search
 from mojoline.training.test_rows import read_test_rows
+from tests.data.snapshots import write_snapshot
 
 ROWS = 3000
 NUMBERS = ["a", "b", "c", "d.e", "f", "g"]
@@ -60,20 +60,9 @@ def snapshot(tmp_path_factory) -> Snapshot:
         columns[name] = pa.array(mixed[:, index], mask=rng.random(ROWS) < 0.002)
     columns["city"] = pa.array(city.tolist(), mask=rng.random(ROWS) < 0.05)
     columns["code"] = code.tolist()
-    directory = tmp_path_factory.mktemp("snapshot")
-    pq.write_table(pa.table(columns), directory / "rows.parquet")
     kinds = {**dict.fromkeys(NUMBERS, "numeric"), **dict.fromkeys(LEVELS, "categorical")}
-    return Snapshot(
-        rows=ROWS,
-        digest="0" * 64,
-        isolation_level="repeatable read",
-        snapshot_id="1:1:",
-        lsn="0/1",
-        since=None,
-        until=None,
-        columns=[SnapshotColumn(name=name, type=kinds[name]) for name in SPEC.features.names],
-        directory=directory,
-    )
+    in_order = {name: kinds[name] for name in SPEC.features.names}
+    return write_snapshot(pa.table(columns), in_order, tmp_path_factory.mktemp("snapshot"))
 
 
 @pytest.fixture(scope="module")

@@ -4,10 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
-from mojoline.features.columns import SnapshotColumn
 from mojoline.features.snapshot import Snapshot
 from mojoline.model_spec import ModelSpec
 from mojoline.registry.proofs import prove_equality, prove_latency, prove_loads, prove_size
@@ -16,6 +14,7 @@ from mojoline.training.automl import train_model
 from mojoline.training.package import build_package
 from mojoline.training.reduction import Reduction, fit_reduction
 from mojoline.training.test_rows import read_test_rows
+from tests.data.snapshots import write_snapshot
 
 ROWS = 2400
 NUMBERS = ["a", "b", "c", "d"]
@@ -83,20 +82,8 @@ def snapshot(case: Case, tmp_path_factory) -> Snapshot:
         **{name: pa.array(mixed[:, at], mask=RNG.random(ROWS) < 0.01) for at, name in enumerate(NUMBERS)},
         "city": pa.array(CITY.tolist(), mask=RNG.random(ROWS) < 0.05),
     }
-    directory = tmp_path_factory.mktemp("snapshot")
-    pq.write_table(pa.table(columns), directory / "rows.parquet")
     kinds = {**dict.fromkeys(NUMBERS, "numeric"), "city": "categorical"}
-    return Snapshot(
-        rows=ROWS,
-        digest="0" * 64,
-        isolation_level="repeatable read",
-        snapshot_id="1:1:",
-        lsn="0/1",
-        since=None,
-        until=None,
-        columns=[SnapshotColumn(name=name, type=kind) for name, kind in kinds.items()],
-        directory=directory,
-    )
+    return write_snapshot(pa.table(columns), kinds, tmp_path_factory.mktemp("snapshot"))
 
 
 @pytest.fixture(scope="module")
