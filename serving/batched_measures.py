@@ -16,8 +16,12 @@ FLUSH_SECONDS = 0.25
 class _Batched:
     """Something that is to be given on."""
 
+    waits = False
+
     def _noted(self) -> None:
-        _batch.add(self)
+        if not self.waits:
+            self.waits = True
+            _batch.add(self)
 
     def flush(self) -> None:
         """Give it on."""
@@ -33,8 +37,7 @@ class BatchedCounter(_Batched):
 
     def inc(self, amount: float = 1.0) -> None:
         """Add `amount`."""
-        if not self._sum:
-            self._noted()
+        self._noted()
         self._sum += amount
 
     def flush(self) -> None:
@@ -76,8 +79,7 @@ class BatchedHistogram(_Batched):
 
     def observe(self, value: float) -> None:
         """Add `value`, 0 or more."""
-        if not self._sum:
-            self._noted()
+        self._noted()
         self._counts[bisect_left(self._bounds, value)] += 1
         self._sum += value
 
@@ -95,12 +97,12 @@ class _Batch:
     """What waits to be given on."""
 
     def __init__(self) -> None:
-        self._waiting: set[_Batched] = set()
+        self._waiting: list[_Batched] = []
         self._timer: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def add(self, one: _Batched) -> None:
-        self._waiting.add(one)
+        self._waiting.append(one)
         loop = asyncio.get_running_loop()
         if self._timer is None or self._loop is not loop:
             self._loop, self._timer = loop, loop.call_later(FLUSH_SECONDS, self.flush)
@@ -110,8 +112,9 @@ class _Batch:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        waiting, self._waiting = self._waiting, set()
+        waiting, self._waiting = self._waiting, []
         for one in waiting:
+            one.waits = False
             one.flush()
 
 

@@ -18,7 +18,7 @@ from serving.openapi_parts import INDEX_BODY, INFER_BODY, PREDICT_BODY, body_of,
 from serving.predict_dialect import read_predict
 from serving.predictor import Predictor
 from serving.request_reading import read_body, read_event_time, read_header_length
-from serving.responses import json_response
+from serving.responses import PredictionResponse, json_response
 from serving.row_batch import require_keys
 from serving.served_model import ServedModel
 
@@ -75,7 +75,7 @@ class DataPlane:
         """The answer to what `read` finds in the body, whatever dialect it is in."""
         body = await read_body(request, self._limits.max_body_bytes, self._limits.body_seconds)
         answer = await self.answer(lambda: read(body), len(body), request.headers)
-        return Response(answer.body.content, 200, {"Content-Type": _JSON, **describe_route(answer)})
+        return PredictionResponse(answer.body.content, {"Content-Type": _JSON, **describe_route(answer)})
 
     async def answer(
         self,

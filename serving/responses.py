@@ -15,6 +15,19 @@ def json_response(content: object, status: int = 200, headers: Mapping[str, str]
     return Response(orjson.dumps(content), status, headers, media_type="application/json")
 
 
+class PredictionResponse(Response):
+    """200 with a body that is already bytes; the headers are encoded without asking what they lack."""
+
+    def __init__(self, content: bytes, headers: Mapping[str, str]) -> None:
+        self.status_code = 200
+        self.background = None
+        self.body = content
+        self.raw_headers = [
+            (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()
+        ]
+        self.raw_headers.append((b"content-length", b"%d" % len(content)))
+
+
 def error_response(status: int, message: str, headers: Mapping[str, str] | None = None) -> Response:
     """The one shape of every error."""
     return json_response({"error": message}, status, headers)
