@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 
 import httpx
 import psutil
+import redis
 from load_subjects import Subject
 
 from mojoline.settings import Settings
@@ -99,6 +100,31 @@ class Heartbeat(threading.Thread):
         self._client.close()
 
 
+class RedisCounters:
+    """What one Redis counted since this was made, by its own INFO."""
+
+    def __init__(self, url: str) -> None:
+        self._client = redis.Redis.from_url(url)
+        self._before = self._read()
+
+    def report(self) -> dict[str, Any]:
+        """`redis_reuse_pct`: commands that came on a connection that was there; connections it refused."""
+        connections, commands, rejected = (
+            after - before for after, before in zip(self._read(), self._before, strict=True)
+        )
+        self._client.close()
+        reuse = 100 * (1 - connections / commands) if commands else 100.0
+        return {"redis_reuse_pct": round(reuse, 3), "redis_connections_refused": rejected}
+
+    def _read(self) -> tuple[int, int, int]:
+        info: Any = self._client.info("stats")
+        return (
+            info["total_connections_received"],
+            info["total_commands_processed"],
+            info["rejected_connections"],
+        )
+
+
 def await_generation(model: str, admin: int, token: str, generation: int) -> None:
     deadline = time.monotonic() + 60
     headers = {"Authorization": f"Bearer {token}"}
@@ -128,16 +154,23 @@ def rss_mb(process: psutil.Process) -> float:
 
 
 def read_metrics(port: int) -> dict[str, Any]:
-    """The loop's lag and warnings from the server's own metrics."""
+    """The loop's lag and warnings, and waits for a pool in vain, from the server's own metrics."""
     text = httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False).text
     buckets: list[tuple[float, float]] = []
     warnings = 0.0
+    vain = {"redis": 0.0, "postgres": 0.0}
     for line in text.splitlines():
         if line.startswith("mojoline_loop_lag_seconds_bucket"):
             bound = line.split('le="')[1].split('"')[0]
             buckets.append((float(bound.replace("+Inf", "inf")), float(line.rsplit(" ", 1)[1])))
         if line.startswith("mojoline_loop_blocked_total") and 'cause="machine_stall"' not in line:
             warnings += float(line.rsplit(" ", 1)[1])
+        if line.startswith("mojoline_pool_waits_timed_out_total{"):
+            vain[line.split('pool="')[1].split('"')[0]] += float(line.rsplit(" ", 1)[1])
     total = buckets[-1][1] if buckets else 0.0
     p99 = next((bound for bound, count in sorted(buckets) if count >= 0.99 * total), 0.0)
-    return {"loop_lag_p99_ms": p99 * 1000, "loop_warnings": int(warnings)}
+    return {
+        "loop_lag_p99_ms": p99 * 1000,
+        "loop_warnings": int(warnings),
+        **{f"{pool}_pool_waits_timed_out": int(count) for pool, count in vain.items()},
+    }

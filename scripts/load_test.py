@@ -44,7 +44,15 @@ from mojoline.stack.local_stack import up
 from mojoline.stack.stack_state import StackState
 
 sys.path.insert(0, str(Path(__file__).parent))
-from load_servers import Heartbeat, await_generation, echoing, read_metrics, rss_mb, serving
+from load_servers import (
+    Heartbeat,
+    RedisCounters,
+    await_generation,
+    echoing,
+    read_metrics,
+    rss_mb,
+    serving,
+)
 from load_subjects import DATA, Subject, demo_subject, timetable_subject
 
 ROOT = Path(__file__).parents[1]
@@ -159,6 +167,7 @@ def run(
         await_generation(subject.spec.name, admin, token, before)
         warm(api, bodies)
         memory = rss_mb(server)
+        counters = RedisCounters(stack.redis_url)
         client = start_client(options, api, file, scratch / "answers", options.rate)
         control = start_client(options, echo, scratch / "echo", scratch / "control", CONTROL_RATE, 4)
         pulse = Heartbeat(api)
@@ -173,7 +182,7 @@ def run(
             swap(subject, admin, token, subject.versions[turn % 2], champions)
         pulse.stop()
         control.wait(30)
-        metrics = read_metrics(api)
+        metrics = {**read_metrics(api), **counters.report()}
         after = rss_mb(server)
     origin, late, answers = pickle.loads((scratch / "answers").read_bytes())  # noqa: S301 - our own client
     _, _, stalls = pickle.loads((scratch / "control").read_bytes())  # noqa: S301
@@ -240,7 +249,7 @@ def worst_second(answers: list[tuple[int, float, int, bytes]], rate: float) -> f
 def holds(options: argparse.Namespace, figures: dict[str, Any], console: Console) -> bool:
     """Whether the run proves what it should; says what it does not."""
     wanted = options.rate * options.seconds
-    none = ("errors", "stale", "mixed_versions", "loop_warnings")
+    none = ("errors", "stale", "mixed_versions", "loop_warnings", "redis_pool_waits_timed_out")
     problems = [f"{name}: {figures[name]}" for name in none if figures[name]]
     if figures["sent"] < 0.99 * wanted:
         problems.append(f"sent {figures['sent']} of {wanted:.0f}")
