@@ -68,8 +68,8 @@ def train(home: Path, paths: dict[str, Path]) -> None:
         H2OXGBoostEstimator,
     )
 
-    # A slow rate, so that the thousandth tree is as large as the first. H2O ends a GBM at the first root whose
-    # split improves less than its least, which would be tree 573.
+    # A slow rate, so that the thousandth tree is as large as the first. H2O ends a GBM at the first root
+    # whose split improves less than the least, which would be tree 573.
     gbm = {"learn_rate": 0.01, "min_split_improvement": 0}
     estimators = {
         "gbm": (H2OGradientBoostingEstimator, gbm),
