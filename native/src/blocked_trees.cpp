@@ -52,12 +52,15 @@ inline __attribute__((always_inline)) void BlockedTrees::enter_bottoms(const std
 }
 
 template <int Lanes, class Sum>
-inline __attribute__((always_inline)) void BlockedTrees::add_lanes(const std::uint8_t* answers,
+inline __attribute__((always_inline)) void BlockedTrees::add_lanes(const Word* answers,
                                                                    const Bottom* const* entered, Sum& sum) {
   std::size_t place[Lanes];
   for (int i = 0; i < Lanes; ++i) place[i] = 1;
   for (int level = 0; level < kBottomDepth; ++level) {
-    for (int i = 0; i < Lanes; ++i) place[i] = 2 * place[i] + answers[entered[i]->questions[place[i]]];
+    for (int i = 0; i < Lanes; ++i) {
+      std::size_t question = entered[i]->questions[place[i]];
+      place[i] = 2 * place[i] + (answers[question / 64] >> question % 64 & 1);
+    }
   }
   for (int i = 0; i < Lanes; ++i) sum += static_cast<Sum>(entered[i]->leaves[place[i] - 16]);
 }
@@ -65,30 +68,29 @@ inline __attribute__((always_inline)) void BlockedTrees::add_lanes(const std::ui
 // Eight trees at a time; their bottoms wait two such groups for their lines. Four bottoms at a time, since
 // eight places and eight blocks do not fit the registers.
 template <int Top, class Sum>
-void BlockedTrees::add_of_depth(const std::uint8_t* answers, std::size_t first, std::size_t last,
-                                Sum& sum) const {
+void BlockedTrees::add_of_depth(const Answers& answers, std::size_t first, std::size_t last, Sum& sum) const {
   constexpr std::size_t lanes = 8;
   constexpr std::size_t wait = 2;
   const Bottom* entered[4][lanes];
   std::size_t groups = (last - first) / lanes;
   Sum total = sum;
   for (std::size_t g = 0; g < groups + wait; ++g) {
-    if (g < groups) enter_bottoms<Top, lanes>(answers, first + g * lanes, entered[g % 4]);
+    if (g < groups) enter_bottoms<Top, lanes>(answers.top, first + g * lanes, entered[g % 4]);
     if (g < wait) continue;
     const Bottom* const* ready = entered[(g - wait) % 4];
     if (g - wait >= groups) continue;
-    add_lanes<4>(answers, ready, total);
-    add_lanes<4>(answers, ready + 4, total);
+    add_lanes<4>(answers.bottom, ready, total);
+    add_lanes<4>(answers.bottom, ready + 4, total);
   }
   for (std::size_t tree = first + groups * lanes; tree < last; ++tree) {
-    enter_bottoms<Top, 1>(answers, tree, entered[0]);
-    add_lanes<1>(answers, entered[0], total);
+    enter_bottoms<Top, 1>(answers.top, tree, entered[0]);
+    add_lanes<1>(answers.bottom, entered[0], total);
   }
   sum = total;
 }
 
 template <class Sum>
-void BlockedTrees::add(const std::uint8_t* answers, std::size_t first, std::size_t last, Sum& sum) const {
+void BlockedTrees::add(const Answers& answers, std::size_t first, std::size_t last, Sum& sum) const {
   switch (top_depth_) {
     case 3: return add_of_depth<3>(answers, first, last, sum);
     case 4: return add_of_depth<4>(answers, first, last, sum);
@@ -113,8 +115,8 @@ void BlockedTrees::add_leaves(std::size_t tree, const std::uint16_t* numbers, st
   }
 }
 
-template void BlockedTrees::add(const std::uint8_t*, std::size_t, std::size_t, float&) const;
-template void BlockedTrees::add(const std::uint8_t*, std::size_t, std::size_t, double&) const;
+template void BlockedTrees::add(const Answers&, std::size_t, std::size_t, float&) const;
+template void BlockedTrees::add(const Answers&, std::size_t, std::size_t, double&) const;
 template void BlockedTrees::add_leaves(std::size_t, const std::uint16_t*, std::size_t, float*) const;
 template void BlockedTrees::add_leaves(std::size_t, const std::uint16_t*, std::size_t, double*) const;
 

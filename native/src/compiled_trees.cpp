@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstdint>
+#include <type_traits>
 #include <utility>
 
 #include "question_book.hpp"
@@ -11,6 +12,7 @@ namespace mojo {
 namespace {
 
 constexpr std::size_t kMostQuestions = 0xffff;  // of a run of heaps
+constexpr std::size_t kMostColumns = 2048;      // of such a run: each may leave a gap between its questions
 // A question costs less than a hundredth of a step that compares: only with more of them per step is
 // comparing faster.
 constexpr std::size_t kQuestionsPerStep = 256;
@@ -21,19 +23,19 @@ struct Shape {
   std::size_t trees = 0;
   std::size_t nodes = 0;
   std::size_t depth = 0;  // of the deepest tree, in splits
+  std::size_t columns = 0;
 };
 
-std::size_t depth_of(const Tree& tree) {
+// By node of the tree: the splits above it.
+std::vector<std::uint32_t> depths_of(const Tree& tree) {
   std::vector<std::uint32_t> depths(tree.size());
-  std::size_t deepest = 0;
   for (std::uint32_t at = 0; at < tree.size(); ++at) {
     const Node& node = tree.forest->nodes[tree.root + at];
-    deepest = std::max<std::size_t>(deepest, depths[at]);
     if (node.kind == Node::leaf) continue;
     depths[at + 1] = depths[at] + 1;
     depths[node.right - tree.root] = depths[at] + 1;
   }
-  return deepest;
+  return depths;
 }
 
 Shape measure(const TreesByClass& trees) {
@@ -42,13 +44,15 @@ Shape measure(const TreesByClass& trees) {
     for (const Tree& tree : of_class) {
       ++shape.trees;
       shape.nodes += tree.size();
-      shape.depth = std::max(shape.depth, depth_of(tree));
+      shape.columns = tree.forest->level_counts.size();
+      shape.depth = std::max<std::size_t>(shape.depth, std::ranges::max(depths_of(tree)));
     }
   }
   return shape;
 }
 
 // Fills a heap layout: children of place p are 2p and 2p + 1, a leaf stands at the left end below its place.
+// `question_of(node, level)` is the question of a split.
 template <class Layout, class QuestionOf>
 void append_heap(Layout& layout, std::size_t number, const Tree& tree, QuestionOf question_of) {
   std::vector<std::uint32_t> places(tree.size());
@@ -61,7 +65,8 @@ void append_heap(Layout& layout, std::size_t number, const Tree& tree, QuestionO
       layout.set_leaf(number, (place << above) - (1U << layout.depth()), node.value);
       continue;
     }
-    layout.set_question(number, place, static_cast<std::uint16_t>(question_of(tree.root + at)));
+    std::uint32_t question = question_of(tree.root + at, std::bit_width(place) - 1);
+    layout.set_question(number, place, static_cast<std::uint16_t>(question));
     places[at + 1] = 2 * place;
     places[node.right - tree.root] = 2 * place + 1;
   }
@@ -75,9 +80,10 @@ class CompiledTrees::Builder {
   explicit Builder(const TreesByClass& trees) : shape_(measure(trees)) {
     std::size_t general = shape_.nodes * GeneralTrees::kNodeBytes + kFewBytes;
     auto depth = static_cast<int>(std::min<std::size_t>(shape_.depth, 1000));
-    if (depth <= HeapTrees::kMostDepth) {
+    bool narrow = shape_.columns <= kMostColumns;
+    if (narrow && depth <= HeapTrees::kMostDepth) {
       heap_ = HeapTrees::tree_bytes(depth) * shape_.trees <= general;
-    } else if (depth <= BlockedTrees::kMostDepth) {
+    } else if (narrow && depth <= BlockedTrees::kMostDepth) {
       blocked_ = BlockedTrees::tree_bytes(depth) * shape_.trees <= general;
     }
     entries_.reserve(shape_.nodes);
@@ -101,7 +107,8 @@ class CompiledTrees::Builder {
 
   void enter(std::size_t of_class, const Tree& tree) {
     if (gave_up_) return;
-    if ((heap_ || blocked_) && book_.size() + tree.size() / 2 >= kMostQuestions) close_run();
+    std::size_t gaps = shape_.columns * ConditionTable::kLevelsAlign;
+    if ((heap_ || blocked_) && book_.size() + tree.size() / 2 + gaps >= kMostQuestions) close_run();
     open_.push_back({of_class, tree, entries_.size()});
     for (std::uint32_t at = tree.root; at < tree.end; ++at) {
       const Node& node = tree.forest->nodes[at];
@@ -118,9 +125,14 @@ class CompiledTrees::Builder {
     book_ = {};  // as large as the layout that is to come
     questions_ += table.size();
     auto depth = static_cast<int>(shape_.depth);
-    Run run{std::move(table), GeneralTrees(), BitSlices(depth), {}};
+    Run run{std::move(table), {}, GeneralTrees(), BitSlices(depth), {}};
     if (heap_) run.layout = HeapTrees(depth, open_.size());
-    if (blocked_) run.layout = BlockedTrees(depth, open_.size());
+    std::vector<std::uint32_t> top_questions;
+    if (blocked_) {
+      BlockedTrees blocked(depth, open_.size());
+      top_questions = close_top(static_cast<std::uint32_t>(blocked.top_depth()), run.top_table);
+      run.layout = std::move(blocked);
+    }
     for (std::size_t number = 0; number < open_.size(); ++number) {
       const Open& open = open_[number];
       auto question_of = [&](std::uint32_t node) {
@@ -130,9 +142,13 @@ class CompiledTrees::Builder {
         general->append(open.tree, question_of);
       } else {
         if (auto* heap = std::get_if<HeapTrees>(&run.layout))
-          append_heap(*heap, number, open.tree, question_of);
-        if (auto* blocked = std::get_if<BlockedTrees>(&run.layout))
-          append_heap(*blocked, number, open.tree, question_of);
+          append_heap(*heap, number, open.tree, [&](std::uint32_t node, int) { return question_of(node); });
+        if (auto* blocked = std::get_if<BlockedTrees>(&run.layout)) {
+          append_heap(*blocked, number, open.tree, [&](std::uint32_t node, int level) {
+            return level < blocked->top_depth() ? top_questions[open.entries + node - open.tree.root]
+                                                : question_of(node);
+          });
+        }
         if (depth >= BitSlices::kLeastDepth) run.slices.append(open.tree, question_of);
       }
       if (run.segments.empty() || run.segments.back().of_class != open.of_class)
@@ -144,6 +160,25 @@ class CompiledTrees::Builder {
     runs_.push_back(std::move(run));
     open_.clear();
     entries_.clear();
+  }
+
+  // The table of the splits above level `depth`; returns the question of each by node of the open trees.
+  std::vector<std::uint32_t> close_top(std::uint32_t depth, ConditionTable& table) const {
+    QuestionBook book;
+    std::vector<std::uint32_t> entries(entries_.size());
+    for (const Open& open : open_) {
+      std::vector<std::uint32_t> depths = depths_of(open.tree);
+      for (std::uint32_t at = 0; at < open.tree.size(); ++at) {
+        const Node& node = open.tree.forest->nodes[open.tree.root + at];
+        if (node.kind != Node::leaf && depths[at] < depth)
+          entries[open.entries + at] = book.enter(*open.tree.forest, node);
+      }
+    }
+    std::vector<std::uint32_t> questions;
+    table = book.close(questions);
+    if (!questions.empty())
+      for (std::uint32_t& entry : entries) entry = questions[entry];
+    return entries;
   }
 
   Shape shape_;
@@ -168,7 +203,8 @@ CompiledTrees::CompiledTrees(std::vector<Forest> forests, TreesByClass trees) {
 }
 
 std::size_t CompiledTrees::Run::nbytes() const {
-  std::size_t bytes = table.nbytes() + slices.nbytes() + segments.capacity() * sizeof(Segment);
+  std::size_t bytes =
+      table.nbytes() + top_table.nbytes() + slices.nbytes() + segments.capacity() * sizeof(Segment);
   return bytes + std::visit([](const auto& trees) { return trees.nbytes(); }, layout);
 }
 
@@ -180,18 +216,31 @@ std::size_t CompiledTrees::nbytes() const {
 
 void CompiledTrees::prepare(Scratch& scratch) const {
   for (const Run& run : runs_) {
-    std::size_t bytes = run.table.size() + ConditionTable::kSlack;
+    bool blocked = std::holds_alternative<BlockedTrees>(run.layout);
+    std::size_t bytes = (blocked ? run.top_table : run.table).size() + ConditionTable::kSlack;
     if (scratch.bytes.size() < bytes) scratch.bytes.resize(bytes);
+    std::size_t words = run.table.bit_words();
+    if (blocked && scratch.words.size() < words) scratch.words.resize(words);
   }
 }
 
 template <class Sum>
 void CompiledTrees::Run::add(const double* row, Sum* sums, Scratch& scratch) const {
-  std::uint8_t* answers = scratch.bytes.data();
-  table.answer(row, answers);
+  std::uint8_t* bytes = scratch.bytes.data();
+  Word* bits = scratch.words.data();
   std::visit(
       [&](const auto& trees) {
-        for (const Segment& part : segments) trees.add(answers, part.first, part.last, sums[part.of_class]);
+        auto add_all = [&](const auto& answers) {
+          for (const Segment& part : segments) trees.add(answers, part.first, part.last, sums[part.of_class]);
+        };
+        if constexpr (std::is_same_v<decltype(trees), const BlockedTrees&>) {
+          top_table.answer(row, bytes);
+          table.answer_bits(row, bits);
+          add_all(BlockedTrees::Answers{bytes, bits});
+        } else {
+          table.answer(row, bytes);
+          add_all(bytes);
+        }
       },
       layout);
 }

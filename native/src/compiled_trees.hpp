@@ -42,6 +42,7 @@ class CompiledTrees {
     };
 
     ConditionTable table;
+    ConditionTable top_table;  // of the upper levels of blocked trees
     std::variant<HeapTrees, BlockedTrees, GeneralTrees> layout;
     BitSlices slices;
     std::vector<Segment> segments;

@@ -56,6 +56,31 @@ void ConditionTable::answer(const double* row, std::uint8_t* answers) const {
   for (const NumberRun& run : numbers_) answer_numbers(run, row[run.column], answers + run.first);
 }
 
+// In the order of the questions: numbers come behind the levels, whose last byte they share.
+void ConditionTable::answer_bits(const double* row, Word* bits) const {
+  auto* bytes = reinterpret_cast<std::uint8_t*>(bits);
+  bits[0] = 0;
+  std::size_t done = 1;  // bytes
+  for (const LevelRun& run : levels_) {
+    std::size_t state = run.state_of(row[run.column]);
+    std::size_t count = (run.count + 7) / 8;
+    std::memcpy(bytes + run.first / 8, row_bits_.data() + run.rows + state * run.row_words * 4, count);
+    done = run.first / 8 + count;
+  }
+  std::memset(bytes + done, 0, bit_words() * sizeof *bits - done);
+  for (const NumberRun& run : numbers_) {
+    std::size_t from = run.first;
+    std::size_t to = from + rank(run, row[run.column]);
+    if (from / 8 == to / 8) {
+      bytes[from / 8] |= static_cast<std::uint8_t>((1U << to % 8) - (1U << from % 8));
+      continue;
+    }
+    bytes[from / 8] |= static_cast<std::uint8_t>(0xffU << from % 8);
+    std::memset(bytes + from / 8 + 1, 0xff, to / 8 - from / 8 - 1);
+    bytes[to / 8] |= static_cast<std::uint8_t>((1U << to % 8) - 1);
+  }
+}
+
 // How many of the run's questions are answered with yes: they are its first ones. Counting needs no branch
 // that nobody could foresee: first among the last threshold of every part, then in the part that is left.
 std::size_t ConditionTable::rank(const NumberRun& run, double value) const {

@@ -15,6 +15,8 @@ class ConditionTable {
  public:
   // Bytes that may be read or written behind the last answer.
   static constexpr std::size_t kSlack = 64;
+  // Questions about the levels of a column start at a multiple of this, so that their bits are whole bytes.
+  static constexpr std::size_t kLevelsAlign = 8;
 
   // Questions are numbered from 0; question 0 is always answered with no.
   std::size_t size() const { return size_; }
@@ -22,6 +24,10 @@ class ConditionTable {
 
   // answers[q] becomes 1 (go right) or 0. `answers` has size() + kSlack places.
   void answer(const double* row, std::uint8_t* answers) const;
+
+  // The same as bits: bit q % 64 of bits[q / 64]. `bits` has bit_words() places.
+  void answer_bits(const double* row, Word* bits) const;
+  std::size_t bit_words() const { return size_ / 64 + 1; }
 
   // The same for up to 64 * kernels.words rows: answers[q * words ...] has one bit per row; bits of rows
   // beyond `rows` mean nothing. `row_stride` values lie between two rows.

@@ -74,6 +74,8 @@ std::vector<Word> QuestionBook::number_sets(const std::vector<std::uint32_t>& en
                                             ConditionTable::LevelRun& run, ConditionTable& table,
                                             std::vector<std::uint32_t>& questions) const {
   std::size_t words = run.levels / 64 + 1;
+  constexpr std::size_t align = ConditionTable::kLevelsAlign;
+  table.size_ = (table.size_ + align - 1) / align * align;
   run.first = static_cast<std::uint32_t>(table.size_);
   std::vector<std::uint32_t> slots(std::bit_ceil(2 * entries.size() + 1));
   std::vector<Word> meaning(words);
