@@ -2,10 +2,12 @@
 
 import signal
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import pytest
 
 from tests.api.live_server import golden, new_registry, publish, server_thread
+from tests.api.raw_http import RawConnection, head
 from tests.api.store_processes import RedisProcess
 
 ROWS = golden("first").rows
@@ -48,6 +50,27 @@ def test_who_finds_no_place_is_told_before_the_others_are_answered(server):
         assert [one.result().status_code for one in inside] == [200] * PLACES
     assert server.predict([ROWS[9]]).status_code == 200
     assert 'mojoline_shed_total{reason="inflight"}' in server.api.get("/metrics").text
+
+
+def test_bodies_that_arrive_slowly_do_not_fill_the_memory(tmp_path):
+    """64 of the largest size may be on their way at once; what is over is told so before it is sent."""
+    registry = new_registry(tmp_path)
+    publish(registry, "first")
+    size = 200_000
+    with server_thread(registry, serving={"max_body_bytes": size}) as live, ExitStack() as stack:
+        live.wait_ready()
+        slow = [stack.enter_context(RawConnection(live.ports[0])) for _ in range(120)]
+        for one in slow:
+            one.send(head(f"Content-Length: {size}") + b" " * (size - 1))
+        live.wait(lambda: 'mojoline_shed_total{reason="inflight"}' in live.api.get("/metrics").text)
+        assert live.predict([ROWS[0]]).status_code == 200  # small ones are no burden
+        for one in slow:
+            one.send(b" ")
+        statuses = [one.refusal() for one in slow]
+        assert set(statuses) == {400, 503}  # spaces are no JSON
+        assert statuses.count(400) >= 64
+        large = b'{"rows": [{}]}' + b" " * (size - 14)
+        assert live.api.post("/predict", content=large).status_code == 200
 
 
 def test_a_deadline_ends_the_wait(server):

@@ -14,8 +14,9 @@ import httpx
 import psycopg
 import pytest
 
+from mojoline.registry.integrity import read_manifest
 from tests.api.callers import Called, Callers
-from tests.api.live_server import golden, new_registry, publish, server_process
+from tests.api.live_server import golden, new_registry, promote_version, publish, server_process
 from tests.api.store_processes import SPEC, DelayingProxy, RedisProcess
 from tests.api.test_entity_features import postgres  # noqa: F401 - a fixture
 
@@ -273,6 +274,37 @@ def test_rows_need_neither(stand):
     assert f'mojoline_pool_connections{{pool="postgres",state="max"}} {CONNECTIONS}.0' in page
     assert 'mojoline_pool_connections{pool="redis",state="max"} 100.0' in page
     assert 'mojoline_breaker_state{dependency="redis"} 0.0' in page
+
+
+def test_versions_change_while_redis_comes_and_goes(stand):
+    """Neither another version's score from the cache, nor one that was asked for before a fault."""
+    stand.wait_well()
+    registry, rows = stand.server.registry, golden("first").rows
+    first = read_manifest(registry.directory("tiny", registry.aliases("tiny").champion.version))
+    versions = (first, publish(registry, "second", promote=False))
+    expected = {}
+    with Callers(stand.server.url, THREADS) as callers:
+        for turn in range(8):
+            version = versions[turn % 2].version
+            if registry.aliases("tiny").champion.version != version:
+                promote_version(registry, versions[turn % 2])
+            if turn % 3 == 0:
+                stand.cache.kill()
+            elif turn % 3 == 1:
+                stand.cache.start()
+            stand.server.wait(lambda wanted=version: stand.server.status()["version"] == wanted)
+            answer = stand.server.predict(rows).raise_for_status().json()
+            found = [one["probabilities"]["yes"] for one in answer["predictions"]]
+            assert expected.setdefault(answer["model_version"], found) == found
+            callers.take(60)
+        if stand.cache.process.poll() is not None:
+            stand.cache.start()
+        promote_version(registry, first)
+        stand.server.wait(lambda: stand.server.status()["version"] == first.version)
+        stand.wait_well()
+    assert callers.errors == []
+    assert set(expected) == {version.version for version in versions}
+    assert [one for one in callers.answers if one.score != expected[one.version][one.row]] == []
 
 
 def timed(ask) -> tuple[float, httpx.Response]:
