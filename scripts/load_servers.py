@@ -163,7 +163,7 @@ def read_metrics(port: int) -> dict[str, Any]:
         if line.startswith("mojoline_loop_lag_seconds_bucket"):
             bound = line.split('le="')[1].split('"')[0]
             buckets.append((float(bound.replace("+Inf", "inf")), float(line.rsplit(" ", 1)[1])))
-        if line.startswith("mojoline_loop_blocked_total") and 'cause="machine_stall"' not in line:
+        if line.startswith("mojoline_loop_blocked_total") and 'cause="blocked"' in line:
             warnings += float(line.rsplit(" ", 1)[1])
         if line.startswith("mojoline_pool_waits_timed_out_total{"):
             vain[line.split('pool="')[1].split('"')[0]] += float(line.rsplit(" ", 1)[1])

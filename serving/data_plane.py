@@ -1,6 +1,7 @@
 """The prediction API: the Open Inference Protocol (V2) and the short form `/predict`."""
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from importlib import metadata
 from typing import Any
 
@@ -36,6 +37,7 @@ class DataPlane:
         self._predictor = Predictor(context)
         self._admission = Admission(self._limits.max_inflight, self._limits.timeout_seconds)
         self.router = APIRouter()
+        _version()  # looks through every installed package: not while somebody waits
         get, post = self._get, self._post
         get("/v2", self.server_metadata)
         get("/v2/health/live", self.live)
@@ -196,6 +198,7 @@ def describe_route(answer: Answer) -> dict[str, str]:
     return headers
 
 
+@cache
 def _version() -> str:
     try:
         return metadata.version("mojoline")

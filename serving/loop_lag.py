@@ -133,7 +133,7 @@ class LoopLagMonitor:
             elsewhere = 0.0 if since is None else self._clock.waited_by_others() - since
             own = max(min(ran, lag), lag - waited - elsewhere)
         cause: Cause = "blocked"
-        if caught is None or own <= self._threshold:
+        if caught is None or own <= self._threshold or caught.is_watching:
             cause = "machine_stall"
         elif not (caught.lasting or caught.only_look):
             cause = "busy"
@@ -173,6 +173,8 @@ class LoopLagMonitor:
             _, now_waited = own_clock.read()
             if stack is not None:
                 stack.held = now - wake - (now_waited - waited) > self._threshold
+                if now_waited - waited > INTERVAL:  # it looked late, which tells nothing about the calls
+                    stack.only_look = False
                 self._clerk.submit(stack.note_others, self._clock)
             waited, wake = now_waited, now + pause
             # Where the lock was held meanwhile, the next look comes at once: to wait is to let go of it.
@@ -228,6 +230,11 @@ class FrameStack:
     def lasting(self) -> bool:
         """Whether one call was in it all the time, as far as was seen."""
         return self.held or self.seen_again
+
+    @property
+    def is_watching(self) -> bool:
+        """Whether it is a monitor that reads its clock: that takes as long as the machine makes it."""
+        return self.location.startswith(f"{__file__}:")
 
     def format(self) -> list[str]:
         """The stack as text, outermost call first."""
