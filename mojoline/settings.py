@@ -96,7 +96,9 @@ class ServingSettings(_Group):
     body_seconds: float = Field(default=10.0, gt=0, description="longest time a request's body may take")
     max_connections: int = Field(default=2048, gt=0, description="connections per worker")
     rate_per_key: float | None = Field(
-        default=None, gt=0, description="requests a second with one API key; default: any number"
+        default=None,
+        gt=0,
+        description="requests a second with one API key, in each worker; default: any number",
     )
     tls_cert: Path | None = Field(
         default=None, description="certificate chain (PEM): the prediction API speaks TLS only"

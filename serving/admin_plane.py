@@ -20,7 +20,7 @@ from serving.model_statistics import index_models
 from serving.request_reading import read_body
 from serving.responses import json_response
 from serving.row_batch import require_keys
-from serving.slot_status import describe_slot, variants_of
+from serving.server_status import describe_model, describe_server
 
 BY = "admin API"
 CONVERGENCE_SECONDS = 1.0  # longest wait of an answer for the other workers
@@ -52,27 +52,7 @@ class AdminPlane:
 
     async def status(self) -> Response:
         """What every model serves in every worker, and why a newer version does not."""
-        catalog, reservoir = self._context.catalog, self._context.reservoir
-        sampled = None
-        if reservoir is not None:
-            sampled = {
-                "written": reservoir.written,
-                "pending": reservoir.pending,
-                "lost": reservoir.lost,
-                "last_error": reservoir.last_error,
-            }
-        return json_response(
-            {
-                "ready": catalog.unready_reason is None,
-                "reason": catalog.unready_reason,
-                "models": {
-                    name: {**self._describe(slot), "shadows": self._context.shadow.describe(name)}
-                    for name, slot in catalog.slots.items()
-                },
-                "registry_error": catalog.last_error,
-                "reservoir": sampled,
-            }
-        )
+        return json_response(describe_server(self._context))
 
     async def sync(self, request: Request) -> Response:
         """Follow the aliases now: `{"generation": n}` of a change. 202; the status tells how it ended."""
@@ -86,7 +66,9 @@ class AdminPlane:
         if wanted is None or reached is None or reached < wanted:
             self._context.catalog.follow_soon(slot)
             self._context.pushes.tell(slot.name, wanted)
-        return json_response({"model": slot.name, "wanted_generation": wanted, **self._describe(slot)}, 202)
+        return json_response(
+            {"model": slot.name, "wanted_generation": wanted, **describe_model(self._context, slot)}, 202
+        )
 
     async def roll_back(self, request: Request) -> Response:
         """Let champion and previous change places in the registry, and serve that: `{"reason"?: text}`."""
@@ -100,7 +82,11 @@ class AdminPlane:
         _log.warning("%s rolled back to generation %d: %s", slot.name, aliases.generation, reason)
         await self._follow(slot, aliases.generation)
         return json_response(
-            {"model": slot.name, "wanted_generation": aliases.generation, **self._describe(slot)}
+            {
+                "model": slot.name,
+                "wanted_generation": aliases.generation,
+                **describe_model(self._context, slot),
+            }
         )
 
     async def experiment(self, request: Request) -> Response:
@@ -155,31 +141,13 @@ class AdminPlane:
         request.scope["audit"]["generation_after"] = slot.generation
         if slot.current is None or slot.last_error is not None:
             raise unavailable(f"{slot.name}: {slot.last_error or 'no champion is promoted yet'}")
-        return json_response({"model": slot.name, **self._describe(slot)})
+        return json_response({"model": slot.name, **describe_model(self._context, slot)})
 
     async def unload(self, request: Request) -> Response:
         """Refused: a server serves what aliases.json says, no more and no less."""
         slot = await self._find(request)
         _note(request, "unload", slot, slot.generation)
         raise ApiError(501, f"{slot.name} is served while aliases.json has a champion: promote another one")
-
-    def _describe(self, slot: ModelSlot) -> dict[str, object]:
-        """The state of this worker; `generation` is that which all workers have come to."""
-        states = self._context.states.read()
-        workers = {
-            str(worker): {
-                key: state[slot.name][key] for key in ("version", "generation", "state", "last_error")
-            }
-            for worker, state in states.items()
-            if slot.name in state
-        }
-        failed = next((str(one["last_error"]) for one in workers.values() if one["last_error"]), None)
-        return {
-            **describe_slot(slot, variants_of(states, slot.name)),
-            "generation": self._context.states.generation(slot.name),
-            "last_error": slot.last_error or failed,
-            "workers": workers,
-        }
 
     async def _follow(self, slot: ModelSlot, generation: int) -> None:
         """Serve a generation that was just written, here and in the other workers."""

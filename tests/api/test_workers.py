@@ -7,6 +7,7 @@ import subprocess
 import time
 
 import httpx
+import psutil
 import pytest
 
 from tests.api.live_server import golden, new_registry, promote_version, publish, server_process
@@ -145,6 +146,29 @@ def test_replicas_hear_of_a_push_by_redis(registry, redis_server_url):
         other.wait(lambda: other.status()["version"] == second.version)
         other.admin.post("/admin/models/tiny/rollback").raise_for_status()
         told.wait(lambda: told.status()["version"] == first.version)
+
+
+def test_connections_are_spread_over_the_workers(registry):
+    publish(registry, "first")
+    with server_process(registry, **TWO) as server:
+        server.wait_ready()
+        wait_for_both(server)
+        clients = [httpx.Client(base_url=server.url, trust_env=False, timeout=30) for _ in range(100)]
+        try:
+            for client in clients:
+                client.get("/v2/health/live").raise_for_status()
+            held = [
+                sum(
+                    one.status == psutil.CONN_ESTABLISHED and one.laddr.port == server.ports[0]
+                    for one in worker.net_connections("tcp")
+                )
+                for worker in psutil.Process(server.process.pid).children()
+            ]
+        finally:
+            for client in clients:
+                client.close()
+        assert sum(held) >= 100
+        assert min(held) > 25  # five standard deviations from the half
 
 
 def test_a_worker_that_dies_is_replaced_and_follows(registry):
