@@ -87,7 +87,7 @@ class LiveServer:
     def predict(self, rows: Sequence, name: str = "tiny", **headers: str) -> httpx.Response:
         return self.api.post("/predict", json={"model": name, "rows": list(rows)}, headers=headers)
 
-    def wait(self, met, seconds: float = 60.0) -> None:
+    def wait(self, met, seconds: float = 120.0) -> None:
         """Wait until `met()` is true, whether the server answers yet or not."""
         deadline = time.monotonic() + seconds
         while True:
