@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "huge_pages.hpp"
+
 namespace mojo {
 
 void BitSlices::finish() {
@@ -27,7 +29,12 @@ BitSlices::Pass::Pass(const BitSlices& slices, const ConditionTable& table, cons
   constexpr std::size_t line = 64 / sizeof(Word);
   // The last split writes both children's masks before it knows that they are leaves.
   std::size_t vectors = table.size() + slices.most_masks_ + 2;
-  room.resize(std::max(room.size(), vectors * kernels_.words + line));
+  std::size_t needed = vectors * kernels_.words + line;
+  if (room.capacity() < needed) {
+    room = {};  // nothing in it is to be kept
+    reserve_in_huge_pages(room, needed);
+  }
+  room.resize(std::max(room.size(), needed));
   answers_ = room.data();
   while (reinterpret_cast<std::uintptr_t>(answers_) % 64 != 0) ++answers_;
   masks_ = answers_ + table.size() * kernels_.words;

@@ -2,10 +2,15 @@
 
 #include <bit>
 
+#include "huge_pages.hpp"
+
 namespace mojo {
 
 BlockedTrees::BlockedTrees(int depth, std::size_t trees)
-    : top_depth_(depth - kBottomDepth), tops_(trees << top_depth_), bottoms_(trees << top_depth_) {}
+    : top_depth_(depth - kBottomDepth), tops_(trees << top_depth_) {
+  reserve_in_huge_pages(bottoms_, trees << top_depth_);
+  bottoms_.resize(trees << top_depth_);
+}
 
 std::size_t BlockedTrees::tree_bytes(int depth) {
   return (sizeof(std::uint16_t) + sizeof(Bottom)) << (depth - kBottomDepth);
