@@ -121,7 +121,11 @@ class HotProtocol(PatientProtocol):
         self._release()
         if self.transport.is_closing():
             return
-        super().on_headers_complete()
+        try:
+            super().on_headers_complete()
+        except ValueError:  # no parser is there to catch it
+            self._refuse(*self._refusal)
+            return
         for part in self._parts:
             super().on_body(part)
 
