@@ -18,6 +18,7 @@ from serving.prediction_cache import PredictionCache, prediction_keys
 from serving.prediction_cache_costs import FIRST_LOOKUPS, CacheCosts
 from serving.redis_pool import RedisPool, open_redis_pool
 from serving.version_loading import load_version
+from tests.api.live_server import new_registry, publish, server_thread
 from tests.api.store_processes import RedisProcess
 from tests.api.waiting import until
 from tests.data.tiny_versions import TINY_MODELS, tiny_draft, tiny_facts
@@ -320,3 +321,24 @@ def test_without_redis_everything_is_scored(versions):
 
     scores, state = asyncio.run(main())
     assert (len(scores), state) == (3, "bypass")
+
+
+def test_models_of_one_server_have_caches_of_their_own(server, tmp_path):
+    registry = new_registry(tmp_path)
+    for name, which in (("one", "first"), ("two", "second")):
+        publish(registry, which, name)
+    rows = ROWS[:3]
+    cache = {"mode": "always", "timeout_ms": 1000 * TIMEOUT}
+    with server_thread(registry, redis_url=server.url, cache=cache) as api:
+        api.wait_ready()
+
+        def ask(name: str) -> tuple[list[dict], str]:
+            answer = api.predict(rows, name).raise_for_status()
+            return answer.json()["predictions"], answer.headers["X-Cache"]
+
+        fresh = {name: ask(name) for name in ("one", "two")}
+        assert {state for _, state in fresh.values()} == {"miss"}
+        assert fresh["one"][0] != fresh["two"][0]
+        asyncio.run(until(lambda: len(keys_of(server)) == 2 * len(rows)))
+        for name, (predictions, _) in fresh.items():
+            assert ask(name) == (predictions, "hit")
