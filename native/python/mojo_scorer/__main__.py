@@ -7,7 +7,8 @@ from pathlib import Path
 
 from mojo_scorer import MojoError, load
 from mojo_scorer.bench import bench_model
-from mojo_scorer.file_scoring import Progress, read_csv, score_file
+from mojo_scorer.file_scoring import Progress, score_file
+from mojo_scorer.input_table import open_csv
 from mojo_scorer.inspection import describe, lines_of
 
 
@@ -32,7 +33,10 @@ def make_parser() -> argparse.ArgumentParser:
     score.add_argument(
         "--unseen", choices=["na", "error"], default="na", help="a level training did not see (na)"
     )
-    score.add_argument("--quiet", action="store_true", help="no progress, no summary")
+    score.add_argument(
+        "--calibrated", action="store_true", help="also the calibrated probabilities: cal_p0, cal_p1"
+    )
+    score.add_argument("--quiet", action="store_true", help="no progress, no summary; warnings only")
     bench.add_argument("--rows", type=Path, metavar="CSV", help="rows to score; drawn by chance without")
     bench.add_argument("--seconds", type=float, default=0.5, help="per measurement (0.5)")
     return parser
@@ -52,17 +56,21 @@ def run_score(options: argparse.Namespace) -> None:
         load(options.file),
         options.input,
         options.output,
+        calibrated=options.calibrated,
         unseen=options.unseen,
         report=None if quiet else show_progress,
     )
-    if quiet:
-        return
-    said = [f"{progress.rows:,} rows in {progress.seconds:.2f} s, {progress.rows_per_second:,.0f} rows/s"]
-    for what, counts in [("missing values", progress.missing), ("unseen levels", progress.unseen)]:
-        if counts:
-            said.append(f"{what}: " + ", ".join(f"{name} {n:,}" for name, n in counts.most_common()))
-    start = "\r" if sys.stderr.isatty() else ""
-    sys.stderr.write(start + "\n".join(said) + "\n")
+    said = []
+    if not quiet:
+        said = [f"{progress.rows:,} rows in {progress.seconds:.2f} s, {progress.rows_per_second:,.0f} rows/s"]
+        for what, counts in [("missing values", progress.missing), ("unseen levels", progress.unseen)]:
+            if counts:
+                said.append(f"{what}: " + ", ".join(f"{name} {n:,}" for name, n in counts.most_common()))
+    if progress.absent:
+        said.append(f"warning: scored as missing, for no such column: {', '.join(progress.absent)}")
+    if said:
+        start = "\r" if sys.stderr.isatty() else ""
+        sys.stderr.write(start + "\n".join(said) + "\n")
 
 
 def run_inspect(options: argparse.Namespace) -> None:
@@ -73,8 +81,9 @@ def run_inspect(options: argparse.Namespace) -> None:
 def run_bench(options: argparse.Namespace) -> None:
     columns = None
     if options.rows:
-        columns = next(read_csv(options.rows), (None, 0.0))[0]
-        if columns is None:
+        with open_csv(options.rows) as table:
+            columns, _ = next(table.pieces)
+        if not any(columns.values()):
             raise ValueError(f"{options.rows} has no rows")
     found = bench_model(options.file, columns, seconds=options.seconds)
     if options.json:

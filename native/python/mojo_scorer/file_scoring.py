@@ -5,25 +5,28 @@ from __future__ import annotations
 import csv
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mojo_scorer._core import Model, RowError
+from mojo_scorer.input_table import open_table
+from mojo_scorer.output_file import open_whole
 
 if TYPE_CHECKING:
-    from mojo_scorer._core import Columns, Records, Unseen
-
-MISSING = frozenset({"", "NA", "N/A", "-"})  # what H2O's own CSV tool takes for a missing cell
-CHUNK = 20_000  # rows
+    from mojo_scorer._core import Unseen
 
 
 @dataclass
 class Progress:
-    """How far a run is. `share` is the part of the input read so far, from 0 to 1."""
+    """How far a run is.
 
+    `absent` are the features that the input has no column of, `share` is the part of it that is read, from
+    0 to 1.
+    """
+
+    absent: list[str] = field(default_factory=list)
     rows: int = 0
     share: float = 0.0
     started: float = field(default_factory=time.perf_counter)
@@ -41,38 +44,23 @@ class Progress:
         return self.rows / max(self.seconds, 1e-9)
 
 
-def read_csv(path: Path) -> Iterator[tuple[Columns, float]]:
-    """Yield columns of text with the share of the file that is read; a header line names them."""
-    size = max(path.stat().st_size, 1)
-    with path.open("rb") as raw:
-        lines = csv.reader((line.decode() for line in raw), strict=True)
-        header = next(lines, None)
-        if header is None:
-            raise ValueError(f"{path} is empty: a header line with the column names is needed")
-        while rows := list(islice(lines, CHUNK)):
-            for at, row in enumerate(rows):
-                if len(row) != len(header):
-                    line = lines.line_num - len(rows) + 1 + at
-                    raise ValueError(f"{path}, line {line}: {len(row)} cells for {len(header)} columns")
-            cells = zip(*rows, strict=True)
-            columns = {
-                name: [None if cell in MISSING else cell for cell in column]
-                for name, column in zip(header, cells, strict=True)
-            }
-            yield columns, raw.tell() / size
+def check_columns(model: Model, names: list[str], source: Path) -> list[str]:
+    """Return the model's features that a table does not have; refuse one that has none of its columns."""
+    features, given = model.feature_names, set(names)
+    if given.isdisjoint([*features, model.offset_column]):
+        told = f"{source} has no column of the model: it has {quote(names)}, the model {quote(features)}"
+        for mark, name in {";": "semicolons", "\t": "tabs"}.items():
+            if len(names) == 1 and mark in names[0]:
+                told += f". Its cells seem to be separated by {name}: separate them by commas"
+        raise ValueError(told)
+    return [name for name in features if name not in given]
 
 
-def read_parquet(path: Path) -> Iterator[tuple[Records, float]]:
-    """Yield batches with the share of the rows that is read. Needs pyarrow."""
-    try:
-        from pyarrow import parquet
-    except ImportError as error:
-        raise ValueError("reading Parquet needs pyarrow: pip install pyarrow") from error
-    with parquet.ParquetFile(path) as file:  # type: ignore[no-untyped-call]
-        total, read = max(file.metadata.num_rows, 1), 0
-        for batch in file.iter_batches(CHUNK):
-            read += batch.num_rows
-            yield batch, read / total
+def quote(names: list[str]) -> str:
+    """Show the first few of some names, each not too long."""
+    return ", ".join(repr(name if len(name) <= 40 else name[:40] + "...") for name in names[:4]) + (
+        ", ..." if len(names) > 4 else ""
+    )
 
 
 def score_file(
@@ -80,6 +68,7 @@ def score_file(
     source: Path,
     output: Path,
     *,
+    calibrated: bool = False,
     unseen: Unseen = "na",
     report: Callable[[Progress], None] | None = None,
 ) -> Progress:
@@ -88,7 +77,8 @@ def score_file(
     Args:
         model: The model.
         source: A CSV file with a header, or a file whose name ends in .parquet.
-        output: The CSV file to write; its rows are in the order of the input.
+        output: The CSV file to write; its rows are in the order of the input. See open_whole().
+        calibrated: As for Model.predict().
         unseen: As for Model.matrix().
         report: Called after each piece of 20,000 rows.
 
@@ -97,31 +87,34 @@ def score_file(
 
     Raises:
         RowError: A value does not fit the model.
-        ValueError: The input is no table.
+        UnsupportedError: As for Model.predict().
+        ValueError: The input is no table, or has no column of the model.
     """
-    pieces = read_parquet(source) if source.suffix == ".parquet" else read_csv(source)
-    progress = Progress()
-    part = output.with_name(f"{output.name}.part")  # a run that fails leaves no file that looks whole
-    with part.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        for piece, share in pieces:
-            try:
-                matrix, counts = model.matrix_and_counts(piece, unseen=unseen)
-                # A matrix has no room for the offset: then the piece itself is read a second time.
-                predictions = model.predict(piece if model.offset_column else matrix)
-            except RowError as error:
-                raise RowError(
-                    f"behind row {progress.rows}: {error}" if progress.rows else str(error)
-                ) from None
-            columns = [c if isinstance(c, list) else c.tolist() for c in predictions.values()]
-            if progress.rows == 0:
-                writer.writerow(predictions)
-            writer.writerows(zip(*columns, strict=True))
-            progress.rows += len(columns[0])
-            progress.share = share
-            progress.missing.update(counts["missing"])
-            progress.unseen.update(counts["unseen"])
-            if report:
-                report(progress)
-    part.replace(output)
+    with open_table(source) as table:
+        progress = Progress(absent=check_columns(model, table.names, source))
+        with open_whole(output) as file:
+            writer = csv.writer(file, lineterminator="\n")
+            header_is_due = True
+            for piece, share in table.pieces:
+                try:
+                    matrix, counts = model.matrix_and_counts(piece, unseen=unseen)
+                    # A matrix has no room for the offset: then the piece itself is read a second time.
+                    predictions = model.predict(
+                        piece if model.offset_column else matrix, calibrated=calibrated
+                    )
+                except RowError as error:
+                    raise RowError(
+                        f"behind row {progress.rows}: {error}" if progress.rows else str(error)
+                    ) from None
+                columns = [c if isinstance(c, list) else c.tolist() for c in predictions.values()]
+                if header_is_due:
+                    writer.writerow(predictions)
+                    header_is_due = False
+                writer.writerows(zip(*columns, strict=True))
+                progress.rows += len(columns[0])
+                progress.share = share
+                progress.missing.update(counts["missing"])
+                progress.unseen.update(counts["unseen"])
+                if report:
+                    report(progress)
     return progress

@@ -1,0 +1,112 @@
+"""The tables that files hold, read in pieces: CSV, and Parquet with pyarrow."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from mojo_scorer._core import ArrowTable, Columns
+
+Piece = TypeVar("Piece", covariant=True)
+
+MISSING = frozenset({"", "NA", "N/A", "-"})  # what H2O's own CSV tool takes for a missing cell
+CHUNK = 20_000  # rows
+
+
+@dataclass(frozen=True)
+class Table(Generic[Piece]):
+    """An open file: its column names, and its pieces with the share of it that is read, from 0 to 1.
+
+    There is at least one piece; a table without rows is one piece without rows.
+    """
+
+    names: list[str]
+    pieces: Iterator[tuple[Piece, float]]
+
+
+def open_table(path: Path) -> AbstractContextManager[Table[Columns | ArrowTable]]:
+    """Open a file by its name: Parquet where it ends in .parquet, else CSV.
+
+    Raises:
+        ValueError: The file is no table, then or while its pieces are read.
+    """
+    return open_parquet(path) if path.suffix.lower() == ".parquet" else open_csv(path)
+
+
+@contextmanager
+def open_csv(path: Path) -> Iterator[Table[Columns]]:
+    """Open a CSV file in UTF-8 as columns of text; a header line names them."""
+    size = max(path.stat().st_size, 1)
+    with path.open("rb") as raw:
+        lines = csv.reader(decode_lines(raw), strict=True)
+        try:
+            header = next(lines)
+            if not header:
+                raise ValueError(f"{path} is empty: a header line with the column names is needed")
+            rows = read_rows(path, lines, len(header))
+            yield Table(header, ((name_cells(header, piece), raw.tell() / size) for piece in rows))
+        except UnicodeDecodeError as error:
+            # The object is what was decoded of the line that was read last.
+            byte = raw.tell() - len(error.object) + error.start
+            found = error.object[error.start]
+            raise ValueError(f"{path}, byte {byte}: 0x{found:02x} is not UTF-8: save it as UTF-8") from None
+        except csv.Error as error:
+            raise ValueError(f"{path}, line {lines.line_num}: {error}") from None
+
+
+def decode_lines(raw: BinaryIO) -> Iterator[str]:
+    """Yield lines without the byte order mark that Excel writes before the first."""
+    yield next(raw, b"").decode("utf-8-sig")
+    for line in raw:
+        yield line.decode()
+
+
+def read_rows(path: Path, lines: Iterator[list[str]], width: int) -> Iterator[list[list[str]]]:
+    """Yield up to CHUNK rows at a time, each of so many cells; the last piece may have none."""
+    line = 2
+    while True:
+        rows = list(islice(lines, CHUNK))
+        if rows and not rows[-1] and next(lines, None) is None:
+            rows.pop()  # one blank line at the end is no row
+        for at, row in enumerate(rows):
+            if len(row) != width:
+                raise ValueError(f"{path}, line {line + at}: {len(row)} cells for {width} columns")
+        yield rows
+        if len(rows) < CHUNK:
+            return
+        line += len(rows)
+
+
+def name_cells(header: list[str], rows: list[list[str]]) -> Columns:
+    """Turn rows into columns, with None for missing cells."""
+    cells = zip(*rows, strict=True) if rows else ((),) * len(header)
+    return {
+        name: [None if cell in MISSING else cell for cell in column]
+        for name, column in zip(header, cells, strict=True)
+    }
+
+
+@contextmanager
+def open_parquet(path: Path) -> Iterator[Table[ArrowTable]]:
+    """Open a Parquet file as Arrow batches. Needs pyarrow."""
+    try:
+        from pyarrow import parquet
+    except ImportError as error:
+        raise ValueError("reading Parquet needs pyarrow: pip install pyarrow") from error
+
+    def read_batches() -> Iterator[tuple[ArrowTable, float]]:
+        total, read = file.metadata.num_rows, 0
+        if total == 0:
+            yield file.schema_arrow.empty_table(), 1.0
+        for batch in file.iter_batches(CHUNK):
+            read += batch.num_rows
+            yield batch, read / total
+
+    with parquet.ParquetFile(path) as file:  # type: ignore[no-untyped-call]
+        yield Table(file.schema_arrow.names, read_batches())
