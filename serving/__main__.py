@@ -30,6 +30,8 @@ EXIT_SETTINGS = 78
 EXIT_UNAVAILABLE = 69
 YOUNGEST = 20_000  # objects between two collections; a request makes a few that outlive nothing
 PARENT_SECONDS = 0.5
+SWITCH_SECONDS = 0.0005
+"""How long a thread that computes in Python, as one that loads a version, may keep the event loop waiting."""
 
 _log = logging.getLogger("mojoline.serving")
 
@@ -76,6 +78,7 @@ async def _serve_until_signal(settings: Settings, options: argparse.Namespace) -
     loop.add_signal_handler(signal.SIGHUP, reread.set)
     orphaned = loop.create_task(_end_with_parent(stopping)) if options.worker is not None else None
     install_tracing()
+    sys.setswitchinterval(SWITCH_SECONDS)
     gc.freeze()  # what was imported stays: to look at all of it takes tens of milliseconds
     gc.set_threshold(YOUNGEST, 10, 10)
     await serve(settings, stopping, models, worker=options.worker, reread=reread)

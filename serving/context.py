@@ -37,7 +37,11 @@ class ServingContext:
         self.registry = registry
         self.audit = AuditLog(settings.serving.audit_log)
         self.states = WorkerStates(worker, shared_directory())
-        self.catalog = ModelCatalog(registry, settings.serving.poll_seconds, self.write_state)
+        self.entity_pool = open_entity_pool(settings)
+        self.entities = EntityFeatures(self.entity_pool, settings.models_dir)
+        self.catalog = ModelCatalog(
+            registry, settings.serving.poll_seconds, self.write_state, self.entities.warm
+        )
         self.redis_pool: RedisPool | None = None
         self.reservoir: ReservoirWriter | None = None
         self.pushes = Pushes(self._open_redis())
@@ -47,8 +51,6 @@ class ServingContext:
         self.cache = PredictionCache(
             self.offload, self.redis_pool, mode=settings.cache.mode, ttl_seconds=settings.cache.ttl_seconds
         )
-        self.entity_pool = open_entity_pool(settings)
-        self.entities = EntityFeatures(self.entity_pool, settings.models_dir)
         self._warming: asyncio.Task[None] | None = None
         self._loop_lag = LoopLagMonitor()
 
@@ -109,7 +111,7 @@ class ServingContext:
         self.states.write({name: served_state(slot) for name, slot in self.catalog.slots.items()})
 
     async def _keep_warm(self) -> None:
-        """Let a version that has come to serve find its queries planned."""
+        """Let a version that came to serve while the database was away find its query planned."""
         while True:
             for slot in list(self.catalog.slots.values()):
                 if slot.current is not None:

@@ -48,8 +48,9 @@ class EntityFeatures:
     def __init__(self, pool: EntityPool | None, models_dir: Path) -> None:
         self._pool = pool
         self._models_dir = models_dir
-        self._lookups: dict[tuple[str, str], _Lookup] = {}
-        self._warmed: set[tuple[str, str]] = set()
+        self._lookups: dict[tuple[str, str], asyncio.Task[_Lookup]] = {}
+        self._planned: set[str] = set()  # texts of queries
+        self._unstored: set[tuple[str, str]] = set()  # versions for which nothing is stored
 
     async def fetch(
         self, served: ServedModel, entities: Sequence[object], at: datetime | None = None
@@ -105,25 +106,32 @@ class EntityFeatures:
 
         Does nothing where it was done before, or where nothing is stored for the model.
         """
-        key = (served.name, served.version)
-        if self._pool is None or served.entity_key is None or key in self._warmed:
+        if self._pool is None or served.entity_key is None or (served.name, served.version) in self._unstored:
             return
         try:
             lookup = await self._lookup(served, self._pool)
-            await self._pool.use_each(lambda connection: fetch_hot(connection, lookup.query, []))
+            if lookup.query.text not in self._planned:
+                await self._pool.use_each(lambda connection: fetch_hot(connection, lookup.query, []))
+                self._planned.add(lookup.query.text)
         except EntityStoreError:
             return  # it is tried again
         except (ApiError, FeatureError, asyncpg.PostgresError) as error:
             _log.info("no stored features for %s: %s", served.name, error)
-        self._warmed.add(key)
+            self._unstored.add((served.name, served.version))
 
     async def _lookup(self, served: ServedModel, pool: EntityPool) -> _Lookup:
+        """What is asked for a version; made once, however many requests come meanwhile."""
         key = (served.name, served.version)
-        if key not in self._lookups:
-            spec = await self._read_spec(served.name)
-            query = await pool.use(lambda connection: prepare_query(connection, spec, served.kinds))
-            self._lookups[key] = _Lookup(query, spec.features.max_age)
-        return self._lookups[key]
+        making = self._lookups.get(key)
+        if making is None or (making.done() and (making.cancelled() or making.exception())):
+            making = asyncio.get_running_loop().create_task(self._make_lookup(served, pool))
+            self._lookups[key] = making
+        return await asyncio.shield(making)
+
+    async def _make_lookup(self, served: ServedModel, pool: EntityPool) -> _Lookup:
+        spec = await self._read_spec(served.name)
+        query = await pool.use(lambda connection: prepare_query(connection, spec, served.kinds))
+        return _Lookup(query, spec.features.max_age)
 
     async def _read_spec(self, name: str) -> ModelSpec:
         path = self._models_dir / f"{name}.yaml"

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 
 from mojoline.errors import MojolineError
@@ -12,6 +12,7 @@ from mojoline.registry.filesystem_reader import FilesystemReader
 from serving.errors import bad_request, not_found, unavailable
 from serving.model_slot import ModelSlot
 from serving.routing import Serving
+from serving.served_model import ServedModel
 
 _log = logging.getLogger("mojoline.serving")
 
@@ -20,7 +21,11 @@ class ModelCatalog:
     """Follows the registry from one event loop; `start` it there, `close` it at the end."""
 
     def __init__(
-        self, registry: FilesystemReader, poll_seconds: float, on_change: Callable[[], None] = lambda: None
+        self,
+        registry: FilesystemReader,
+        poll_seconds: float,
+        on_change: Callable[[], None] = lambda: None,
+        prepare: Callable[[ServedModel], Awaitable[None]] | None = None,
     ) -> None:
         self.slots: dict[str, ModelSlot] = {}
         self.draining = False
@@ -28,6 +33,7 @@ class ModelCatalog:
         self._registry = registry
         self._poll_seconds = poll_seconds
         self._on_change = on_change  # a slot began, ended or failed to follow
+        self._prepare = prepare
         self.looked = asyncio.Event()  # once, whatever was found
         self._looked = False
         self._random = random.Random()  # noqa: S311 - spreads the load, guards nothing
@@ -130,7 +136,9 @@ class ModelCatalog:
         self.last_error = None
         for name in names:
             if name not in self.slots:
-                self.slots[name] = ModelSlot(name, self._registry, self._loader, self._on_change)
+                self.slots[name] = ModelSlot(
+                    name, self._registry, self._loader, self._on_change, self._prepare
+                )
                 self._on_change()
         return True
 

@@ -7,7 +7,7 @@ last good version stays, and the reason is in the slot's status.
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Executor
 
 from mojoline.errors import MojolineError
@@ -35,6 +35,7 @@ class ModelSlot:
         registry: FilesystemReader,
         loader: Executor,
         on_change: Callable[[], None] = lambda: None,
+        prepare: Callable[[ServedModel], Awaitable[None]] | None = None,
     ) -> None:
         self.name = name
         self.serving: Serving | None = None
@@ -46,6 +47,7 @@ class ModelSlot:
         self._registry = registry
         self._loader = loader
         self._on_change = on_change
+        self._prepare = prepare  # what else a version needs before requests come to it
         self._lock = asyncio.Lock()
         self.loading: str | None = None
         self.seen: dict[str, tuple[int, int, float]] = {}  # how the variants do, refreshed by the guard
@@ -127,6 +129,8 @@ class ModelSlot:
         self._on_change()
         loop = asyncio.get_running_loop()
         served = await loop.run_in_executor(self._loader, load_version, self._registry, self.name, entry)
+        if self._prepare is not None:
+            await self._prepare(served)
         self.loaded[served.version] = served
         return served
 

@@ -49,7 +49,7 @@ def load_version(registry: FilesystemReader, name: str, entry: AliasEntry) -> Se
                     f"{name} {entry.version}: proof '{proof.name}' failed: {proof.message}"
                 )
     with SWAP_SECONDS.labels(name, "warm").time():
-        for row in GoldenRows.read(directory / GOLDEN).head(WARM_ROWS).rows:
+        for row in GoldenRows.read(directory / GOLDEN, WARM_ROWS).rows:
             scoring.score([row])
     _log.info("%s %s loaded in %.3f s", name, entry.version, time.perf_counter() - started)
     return ServedModel(manifest, entry.manifest_sha256, scoring)

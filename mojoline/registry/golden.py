@@ -30,8 +30,11 @@ class GoldenRows:
         return len(self.rows)
 
     @classmethod
-    def read(cls, path: Path) -> Self:
-        """The golden rows in `path`; GoldenRowsError naming the line that is not as it must be."""
+    def read(cls, path: Path, limit: int | None = None) -> Self:
+        """The golden rows in `path`; GoldenRowsError naming the line that is not as it must be.
+
+        With `limit` at most so many of them, spread evenly over all, so that every kind of row is among them.
+        """
         try:
             lines = path.read_bytes().splitlines()
         except OSError as error:
@@ -40,10 +43,12 @@ class GoldenRows:
         columns, outputs = _names(header["columns"], path), _names(header["outputs"], path)
         rows: list[Mapping[str, Value]] = []
         expected: list[Sequence[float]] = []
-        for number, line in enumerate(lines[1:], start=2):
-            item = _object(line, path, number, {"row", "expected"})
-            rows.append(_row(item["row"], columns, path, number))
-            expected.append(_scores(item["expected"], len(outputs), path, number))
+        total = len(lines) - 1
+        count = total if limit is None else min(limit, total)
+        for number in (1 + index * total // count for index in range(count)):
+            item = _object(lines[number], path, number + 1, {"row", "expected"})
+            rows.append(_row(item["row"], columns, path, number + 1))
+            expected.append(_scores(item["expected"], len(outputs), path, number + 1))
         return cls(columns, outputs, rows, expected)
 
     def write(self, path: Path) -> None:
@@ -53,14 +58,6 @@ class GoldenRows:
             present = {name: value for name, value in row.items() if not _is_missing(value)}
             lines.append(orjson.dumps({"row": present, "expected": [float(score) for score in scores]}))
         path.write_bytes(b"\n".join(lines) + b"\n")
-
-    def head(self, limit: int) -> Self:
-        """At most `limit` rows, spread evenly over all of them, so that every kind of row is among them."""
-        if limit >= len(self):
-            return self
-        picked = [index * len(self) // limit for index in range(limit)]
-        rows, expected = [self.rows[i] for i in picked], [self.expected[i] for i in picked]
-        return type(self)(self.columns, self.outputs, rows, expected)
 
     def missing_rows(self) -> int:
         """How many rows lack at least one column."""

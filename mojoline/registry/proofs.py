@@ -186,8 +186,7 @@ def prove_equality(
     """
 
     def check() -> tuple[bool, str, Figures]:
-        golden = GoldenRows.read(directory / GOLDEN)
-        golden = golden if limit is None else golden.head(limit)
+        golden = GoldenRows.read(directory / GOLDEN, limit)
         loaded = model or _load(directory, facts)
         tolerance = TOLERANCES.get(loaded.algorithm)
         if tolerance is None:

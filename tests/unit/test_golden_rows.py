@@ -28,11 +28,14 @@ def test_missing_values_are_left_out(tmp_path):
     assert (golden.missing_rows(), golden.unseen_rows({"b": ["x"]})) == (2, 2)
 
 
-def test_head_takes_rows_from_everywhere():
+def test_a_limit_takes_rows_from_everywhere(tmp_path):
     golden = GoldenRows(["a"], ["predict"], [{"a": i} for i in range(100)], [[float(i)] for i in range(100)])
-    assert [row["a"] for row in golden.head(4).rows] == [0, 25, 50, 75]
-    assert golden.head(4).expected == [[0.0], [25.0], [50.0], [75.0]]
-    assert golden.head(1000) is golden
+    path = tmp_path / "golden.jsonl"
+    golden.write(path)
+    some = GoldenRows.read(path, 4)
+    assert [row["a"] for row in some.rows] == [0, 25, 50, 75]
+    assert some.expected == [[0.0], [25.0], [50.0], [75.0]]
+    assert GoldenRows.read(path, 1000) == golden
 
 
 @pytest.mark.parametrize(
