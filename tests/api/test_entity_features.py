@@ -12,6 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from mojoline.model_spec import load_spec
 from mojoline.registry.filesystem_registry import open_registry
 from mojoline.settings import FeatureSettings, SettingsError, load_settings
 from serving.entity_features import EntityFeatures
@@ -96,6 +97,25 @@ def test_entities_come_as_the_rows_a_caller_would_send(postgres, models_dir, ser
 
     rows = run(postgres.url, models_dir, work)
     assert served.scoring.score(rows).shape == (3, 2)
+
+
+def test_callers_that_come_at_once_read_the_spec_once(postgres, models_dir, served, monkeypatch):
+    """After a swap all of them find a version nobody has asked for yet."""
+    reads = []
+
+    def read(path):
+        reads.append(path)
+        return load_spec(path)
+
+    monkeypatch.setattr("serving.entity_features.load_spec", read)
+
+    async def work(entities, _):
+        found = await asyncio.gather(*(entities.fetch(served, [number]) for number in range(1, 9)))
+        assert [one.rows[0]["distance"] for one in found] == [500.0 + number for number in range(1, 9)]
+        await entities.warm(served)
+
+    run(postgres.url, models_dir, work)
+    assert reads == [models_dir / "tiny.yaml"]
 
 
 def test_what_is_no_entity_is_refused(postgres, models_dir, served):
