@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstdint>
+#include <future>
 #include <type_traits>
 #include <utility>
 
@@ -74,7 +75,8 @@ void append_heap(Layout& layout, std::size_t number, const Tree& tree, QuestionO
 
 }  // namespace
 
-// Cuts the trees into runs and lays each out; gives up where the plain trees are better.
+// Cuts the trees into runs and lays each out; gives up where the plain trees are better. A run is laid out by
+// a thread of its own while the questions of the next are collected.
 class CompiledTrees::Builder {
  public:
   explicit Builder(const TreesByClass& trees) : shape_(measure(trees)) {
@@ -86,16 +88,19 @@ class CompiledTrees::Builder {
     } else if (narrow && depth <= BlockedTrees::kMostDepth) {
       blocked_ = BlockedTrees::tree_bytes(depth) * shape_.trees <= general;
     }
-    entries_.reserve(shape_.nodes);
     for (std::size_t c = 0; c < trees.size(); ++c) {
       for (const Tree& tree : trees[c]) enter(c, tree);
     }
-    if (!open_.empty()) close_run();
+    if (!draft_.open.empty()) close_run(std::launch::deferred);
+    std::size_t questions = 0;
+    for (std::future<Run>& closing : closing_) {
+      runs_.push_back(closing.get());
+      questions += runs_.back().table.size();
+    }
+    gave_up_ = gave_up_ || questions > kQuestionsPerStep * shape_.trees * shape_.depth + kFewQuestions;
   }
 
-  bool gave_up() const {
-    return gave_up_ || questions_ > kQuestionsPerStep * shape_.trees * shape_.depth + kFewQuestions;
-  }
+  bool gave_up() const { return gave_up_; }
   std::vector<Run> take() { return std::move(runs_); }
 
  private:
@@ -105,38 +110,50 @@ class CompiledTrees::Builder {
     std::size_t entries;  // where those of its nodes start
   };
 
+  // What is known of a run before it is laid out.
+  struct Draft {
+    QuestionBook book;
+    std::vector<Open> open;
+    std::vector<std::uint32_t> entries;  // by node of the open trees: its entry in the book
+  };
+
   void enter(std::size_t of_class, const Tree& tree) {
     if (gave_up_) return;
     std::size_t gaps = shape_.columns * ConditionTable::kLevelsAlign;
-    if ((heap_ || blocked_) && book_.size() + tree.size() / 2 + gaps >= kMostQuestions) close_run();
-    open_.push_back({of_class, tree, entries_.size()});
+    if ((heap_ || blocked_) && draft_.book.size() + tree.size() / 2 + gaps >= kMostQuestions)
+      close_run(std::launch::async);
+    draft_.open.push_back({of_class, tree, draft_.entries.size()});
     for (std::uint32_t at = tree.root; at < tree.end; ++at) {
       const Node& node = tree.forest->nodes[at];
-      entries_.push_back(node.kind == Node::leaf ? 0 : book_.enter(*tree.forest, node));
+      draft_.entries.push_back(node.kind == Node::leaf ? 0 : draft_.book.enter(*tree.forest, node));
     }
   }
 
-  void close_run() {
+  void close_run(std::launch policy) {
     // The answers by level must not outgrow the trees they come from.
-    gave_up_ = gave_up_ || book_.level_bytes() > 2 * shape_.nodes * sizeof(Node) + kFewBytes;
+    gave_up_ = gave_up_ || draft_.book.level_bytes() > 2 * shape_.nodes * sizeof(Node) + kFewBytes;
     if (gave_up_) return;
+    closing_.push_back(std::async(
+        policy, [this, draft = std::exchange(draft_, {})]() mutable { return lay_out(std::move(draft)); }));
+  }
+
+  Run lay_out(Draft draft) const {
     std::vector<std::uint32_t> questions;
-    ConditionTable table = book_.close(questions);
-    book_ = {};  // as large as the layout that is to come
-    questions_ += table.size();
+    ConditionTable table = draft.book.close(questions);
+    draft.book = {};  // as large as the layout that is to come
     auto depth = static_cast<int>(shape_.depth);
     Run run{std::move(table), {}, GeneralTrees(), BitSlices(depth), {}};
-    if (heap_) run.layout = HeapTrees(depth, open_.size());
+    if (heap_) run.layout = HeapTrees(depth, draft.open.size());
     std::vector<std::uint32_t> top_questions;
     if (blocked_) {
-      BlockedTrees blocked(depth, open_.size());
-      top_questions = close_top(static_cast<std::uint32_t>(blocked.top_depth()), run.top_table);
+      BlockedTrees blocked(depth, draft.open.size());
+      top_questions = close_top(draft, static_cast<std::uint32_t>(blocked.top_depth()), run.top_table);
       run.layout = std::move(blocked);
     }
-    for (std::size_t number = 0; number < open_.size(); ++number) {
-      const Open& open = open_[number];
+    for (std::size_t number = 0; number < draft.open.size(); ++number) {
+      const Open& open = draft.open[number];
       auto question_of = [&](std::uint32_t node) {
-        return questions[entries_[open.entries + node - open.tree.root]];
+        return questions[draft.entries[open.entries + node - open.tree.root]];
       };
       if (auto* general = std::get_if<GeneralTrees>(&run.layout)) {
         general->append(open.tree, question_of);
@@ -157,16 +174,14 @@ class CompiledTrees::Builder {
     }
     if (auto* general = std::get_if<GeneralTrees>(&run.layout)) general->shrink();
     run.slices.finish();
-    runs_.push_back(std::move(run));
-    open_.clear();
-    entries_.clear();
+    return run;
   }
 
   // The table of the splits above level `depth`; returns the question of each by node of the open trees.
-  std::vector<std::uint32_t> close_top(std::uint32_t depth, ConditionTable& table) const {
+  std::vector<std::uint32_t> close_top(const Draft& draft, std::uint32_t depth, ConditionTable& table) const {
     QuestionBook book;
-    std::vector<std::uint32_t> entries(entries_.size());
-    for (const Open& open : open_) {
+    std::vector<std::uint32_t> entries(draft.entries.size());
+    for (const Open& open : draft.open) {
       std::vector<std::uint32_t> depths = depths_of(open.tree);
       for (std::uint32_t at = 0; at < open.tree.size(); ++at) {
         const Node& node = open.tree.forest->nodes[open.tree.root + at];
@@ -185,10 +200,8 @@ class CompiledTrees::Builder {
   bool heap_ = false;
   bool blocked_ = false;
   bool gave_up_ = false;
-  std::size_t questions_ = 0;
-  QuestionBook book_;
-  std::vector<Open> open_;
-  std::vector<std::uint32_t> entries_;  // by node of the open trees: its entry in the book
+  Draft draft_;
+  std::vector<std::future<Run>> closing_;
   std::vector<Run> runs_;
 };
 
