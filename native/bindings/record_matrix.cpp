@@ -35,6 +35,9 @@ nb::object as_sequence(nb::handle column, std::string_view name) {
 using Doubles = nb::ndarray<const double, nb::ndim<1>, nb::device::cpu, nb::ro>;
 using Doubles2 = nb::ndarray<const double, nb::ndim<2>, nb::device::cpu, nb::ro>;
 
+// NumPy's masked arrays hand out the numbers below their mask; no other arrays or columns have a hardmask.
+bool is_masked(nb::handle array) { return nb::hasattr(array, "hardmask"); }
+
 Records copy_matrix(const Doubles2& matrix, std::size_t width) {
   if (matrix.shape(1) != width) {
     throw RowError("matrix has " + std::to_string(matrix.shape(1)) + " columns, the model wants " +
@@ -67,7 +70,10 @@ Records RecordReader::read(nb::handle data, const ReadOptions& options) const {
   // Asking a list for its arrays and tables would take longer than to read a row of it.
   if (PyList_CheckExact(data.ptr()) || PyTuple_CheckExact(data.ptr())) return check(read_rows(data, options));
   Doubles2 matrix;
-  if (nb::try_cast(data, matrix, false)) return check(copy_matrix(matrix, columns_.features()));
+  if (nb::try_cast(data, matrix, false)) {
+    if (is_masked(data)) matrix = nb::cast<Doubles2>(data.attr("filled")(kMissing));
+    return check(copy_matrix(matrix, columns_.features()));
+  }
   bool mapping = is_mapping(data);
   if (ArrowStream::is_offered_by(data)) {
     try {
@@ -135,7 +141,8 @@ Records RecordReader::read_columns(nb::dict given, const ReadOptions& options) c
 void RecordReader::read_column(std::size_t index, nb::handle given, Records& out,
                                const ReadOptions& options) const {
   Doubles doubles;
-  if (!columns_[index].categorical && nb::try_cast(given, doubles, false)) {
+  // Masked numbers become None in the list.
+  if (!columns_[index].categorical && !is_masked(given) && nb::try_cast(given, doubles, false)) {
     auto view = doubles.view();
     for (std::size_t i = 0; i < out.rows && i < view.shape(0); ++i) out.cell(i, index) = view(i);
     return;

@@ -83,6 +83,22 @@ def test_numpy_columns(model: mojo_scorer.Model) -> None:
     assert np.isnan(matrix[:, 5]).all()
 
 
+@pytest.mark.parametrize("dtype", [float, np.float32, int])
+def test_masked_numbers_are_missing(model: mojo_scorer.Model, dtype: type) -> None:
+    masked = np.ma.masked_array([1, 2, 3], mask=[False, True, False], dtype=dtype)
+    plain = [1, None, 3]
+    np.testing.assert_array_equal(model.matrix({"alpha": masked}), model.matrix({"alpha": plain}))
+    np.testing.assert_array_equal(
+        model.predict({"alpha": masked})["yes"], model.predict({"alpha": plain})["yes"]
+    )
+
+
+def test_masked_cells_of_a_matrix_are_missing(model: mojo_scorer.Model) -> None:
+    matrix = model.matrix({"alpha": [1, 2], "few": ["red", "blue"]})
+    masked = np.ma.masked_array(matrix, mask=matrix == 2)
+    np.testing.assert_array_equal(model.matrix(masked), masked.filled(np.nan))
+
+
 def test_level_may_carry_its_column_name() -> None:
     # As EasyPredict: a level is also found as <column>.<value>. No model of the zoo has such levels.
     model = mojo_scorer.load(ZOO / "gbm_binomial.zip")
