@@ -10,7 +10,8 @@ MojolineError
 ├── RuntimeModelError        mojoline.runtime
 ├── DriftError               mojoline.drift
 ├── StackError               mojoline.stack
-├── DemoError, ReplayError   mojoline.cli
+├── DemoError, ReplayError,
+│   NoSuchModelError         mojoline.cli
 ├── ServerUnreadableError    sensors
 └── ServingError             serving
 
