@@ -100,14 +100,15 @@ std::vector<std::string> PyModel::feature_names() const {
 std::map<std::string, std::vector<std::string>> PyModel::domains() const {
   std::map<std::string, std::vector<std::string>> result;
   for (const InputColumn& input : model_->inputs()) {
-    if (input.levels) result[input.name] = *input.levels;
+    if (input.levels) result[input.name] = input.levels->strings();
   }
   return result;
 }
 
 std::optional<std::vector<std::string>> PyModel::response_domain() const {
   if (!model_->info().is_classifier()) return std::nullopt;
-  return model_->info().response_domain();
+  const std::optional<Domain>& domain = model_->info().response_domain();
+  return domain ? std::optional(domain->strings()) : std::nullopt;
 }
 
 std::optional<std::string> PyModel::calibration() const {

@@ -36,9 +36,7 @@ RecordColumns::RecordColumns(const Model& model) : features_(model.n_features())
     column.name = nb::str(inputs[i].name.c_str(), inputs[i].name.size());
     column.shadowed = !later.insert(column.text).second;
     column.categorical = inputs[i].levels != nullptr;
-    if (!column.categorical) continue;
-    for (std::size_t level = 0; level < inputs[i].levels->size(); ++level)
-      column.levels[(*inputs[i].levels)[level]] = inputs[i].value_of(level);
+    if (column.categorical) column.levels = LevelTable(*inputs[i].levels);
   }
   if (!model.offset_column()) return;
   RecordColumn& offset = columns_.emplace_back();
@@ -84,12 +82,12 @@ double RecordColumns::convert_text(std::optional<std::string_view> text, RecordP
 
 double RecordColumns::find_level(std::string_view level, RecordPlace place) const {
   const RecordColumn& column = columns_[place.column];
-  auto found = column.levels.find(level);
-  if (found != column.levels.end()) return found->second;
   const InputColumn& input = *column.input;
+  std::uint32_t found = column.levels.find(level);
+  if (found != LevelTable::kNone) return input.value_of(found);
   if (!input.prefix.empty()) {
     found = column.levels.find(input.prefix + std::string(level) + input.suffix);
-    if (found != column.levels.end()) return found->second;
+    if (found != LevelTable::kNone) return input.value_of(found);
   }
   if (place.options.unseen) ++(*place.options.unseen)[place.column];
   if (!place.options.unseen_is_error) return input.unseen;

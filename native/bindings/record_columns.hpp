@@ -8,7 +8,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "model.hpp"
@@ -30,7 +29,7 @@ struct RecordColumn {
   const InputColumn* input = nullptr;  // none of the offset
   bool shadowed = false;               // a later column has the same name; Java fills only that one
   bool categorical = false;
-  std::unordered_map<std::string_view, double> levels;
+  LevelTable levels;
 };
 
 // Where a value stands, and what to do with a level that is not known.

@@ -45,7 +45,7 @@ class EncodingReader {
     std::string text = source_.archive.read_text(source_.prefix + name);
     if (!is_utf8(text)) throw FormatError(source_.prefix + name + " is not UTF-8");
     Domain lines;
-    for (std::string_view line : split_lines(text)) lines.emplace_back(trim(unescape(line)));
+    for_each_line(text, [&](std::string_view line) { lines.push_back(trim(unescape(line))); });
     if (static_cast<std::int64_t>(lines.size()) != count) {
       throw FormatError(source_.prefix + name + " has " + std::to_string(lines.size()) +
                         " lines, model.ini says " + std::to_string(count));
@@ -54,7 +54,7 @@ class EncodingReader {
   }
 
   void read_originals() {
-    names_ = read_lines("_orig_names", values_.count("_n_orig_names", 1, most_));
+    names_ = read_lines("_orig_names", values_.count("_n_orig_names", 1, most_)).strings();
     std::int64_t count = values_.count("_n_orig_domain_values", 0, most_);
     for (std::int64_t i = 0; i < count; ++i) {
       std::string number = std::to_string(i);
@@ -126,12 +126,12 @@ class EncodingReader {
       if (domains_[i]) {
         if (i >= info.domains.size() || !info.domains[i])
           throw FormatError("model.ini: column " + names_[i] + " has no levels of its own");
-        std::map<std::string, double> codes;
+        std::map<std::string_view, double> codes;
         for (std::size_t k = 0; k < info.domains[i]->size(); ++k)
           codes[(*info.domains[i])[k]] = static_cast<double>(k);
         if (auto other = codes.find("other"); other != codes.end()) {
           double shared = other->second;
-          for (const std::string& level : *domains_[i]) codes.try_emplace(level, shared);
+          for (std::string_view level : *domains_[i]) codes.try_emplace(level, shared);
           codes.erase("other");
         }
         Domain levels;
@@ -166,7 +166,7 @@ class EncodingReader {
   const InfoValues& values_;
   std::int64_t most_;
   std::unique_ptr<CategoricalEncoding> encoding_;
-  Domain names_;
+  std::vector<std::string> names_;
   std::vector<const Domain*> domains_;  // none for numbers
 };
 

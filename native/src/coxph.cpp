@@ -58,7 +58,7 @@ CoxInteraction make_interaction(const ModelInfo& info, std::size_t first, std::s
     throw FormatError("model.ini: column " + info.columns[target] + " is a pair of levels and has no levels");
   CoxInteraction interaction{CoxInteraction::Kind::levels, first, second, target, {}};
   for (std::size_t i = 0; i < info.domains[target]->size(); ++i)
-    interaction.pairs.emplace((*info.domains[target])[i], static_cast<int>(i));
+    interaction.pairs.emplace(std::string((*info.domains[target])[i]), static_cast<int>(i));
   return interaction;
 }
 
@@ -72,7 +72,8 @@ void read_interactions(const ModelInfo& info, CoxPh& model) {
         throw FormatError("model.ini: interactions name column " + std::to_string(column));
     }
     model.interactions.push_back(make_interaction(info, first[i], second[i], targets[i]));
-    model.targets.insert(targets[i]);
+    if (!model.targets.insert(targets[i]).second)
+      throw FormatError("model.ini: two interactions fill column " + std::to_string(targets[i]));
     for (std::int64_t column : {first[i], second[i]}) {
       if (info.domains[column]) model.domains.emplace(column, *info.domains[column]);
     }
@@ -107,7 +108,7 @@ std::unique_ptr<Scorer> read_coxph(const ModelSource& source) {
   const InfoValues& values = info.values;
   auto model = std::make_unique<CoxPh>();
   model->features = info.n_features;
-  model->all_levels = values.flag("use_all_factor_levels", false);
+  model->all_levels = values.flag("use_all_factor_levels");
   model->coefficients = values.numbers("coef");
   model->categories = values.count("cats", 0, static_cast<std::int64_t>(info.n_features));
   model->offsets = values.integers("cat_offsets", model->categories + 1);

@@ -84,8 +84,8 @@ class CoxPh final : public Scorer {
     switch (interaction.kind) {
       case CoxInteraction::Kind::numbers: target = first * second; break;
       case CoxInteraction::Kind::levels: {
-        auto found = interaction.pairs.find(level_name(interaction.first, first) + "_" +
-                                            level_name(interaction.second, second));
+        auto found = interaction.pairs.find(std::string(level_name(interaction.first, first)) + "_" +
+                                            std::string(level_name(interaction.second, second)));
         target = found == interaction.pairs.end() ? -1 : found->second;
         break;
       }
@@ -102,7 +102,7 @@ class CoxPh final : public Scorer {
     }
   }
 
-  const std::string& level_name(std::size_t column, double value) const {
+  std::string_view level_name(std::size_t column, double value) const {
     const Domain& domain = domains.at(column);
     std::int32_t level = to_int(value);
     if (level < 0 || level >= static_cast<std::int32_t>(domain.size()))

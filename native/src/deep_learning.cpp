@@ -2,6 +2,7 @@
 
 #include "deep_learning_scorer.hpp"
 #include "level_blocks.hpp"
+#include "text_values.hpp"
 
 namespace mojo {
 namespace {
@@ -27,6 +28,8 @@ class NetworkReader {
 
   std::unique_ptr<Scorer> read() {
     info_.require_version(1.00, 1.10);
+    // Without it a model of encoded columns would pass for a plain one.
+    if (parse_number("mojo_version", info_.mojo_version) >= 1.10) values_.text("_genmodel_encoding");
     refuse_other_encodings();
     read_task();
     read_input();
@@ -74,7 +77,7 @@ class NetworkReader {
       throw FormatError("model.ini: cats and nums do not add up to n_features");
     model_->offsets = values_.integers("cat_offsets", static_cast<std::size_t>(categories) + 1);
     check_level_blocks("cat_offsets", model_->offsets);
-    model_->all_levels = values_.flag("use_all_factor_levels", false);
+    model_->all_levels = values_.flag("use_all_factor_levels");
     model_->mul = values_.numbers("norm_mul");
     if (!model_->mul.empty()) {
       model_->mul = values_.numbers("norm_mul", model_->numbers);
@@ -151,7 +154,7 @@ class NetworkReader {
       if (info_.domains[i].has_value() != (i + 1 < model_->offsets.size()))
         throw FormatError("model.ini: column " + info_.columns[i] + " of an autoencoder is in another place");
       if (info_.domains[i]) {
-        for (const std::string& level : *info_.domains[i]) model_->names.push_back(name + "." + level);
+        for (std::string_view level : *info_.domains[i]) model_->names.push_back((name + ".").append(level));
         model_->names.push_back(name + ".missing(NA)");
       } else {
         model_->names.push_back(name);

@@ -51,7 +51,7 @@ class Drf final : public TreeScorer {
 std::unique_ptr<Scorer> read_drf(const ModelSource& source) {
   auto model = std::make_unique<Drf>();
   model->n_classes = source.info.n_classes;
-  model->double_trees = source.info.values.flag("binomial_double_trees", false);
+  model->double_trees = source.info.values.flag("binomial_double_trees");
   model->rule = ClassRule::read(source.info);
   model->read_trees(source);
   return model;

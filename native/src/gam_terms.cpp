@@ -170,7 +170,7 @@ class TermReader {
     ThinPlate plate;
     plate.predictors = static_cast<std::size_t>(dimensions_[g]);
     plate.smoothness = static_cast<int>(smoothness_[which]);
-    plate.standardized = values_.flag("standardize", false);
+    plate.standardized = values_.flag("standardize");
     plate.knots = std::move(knots_[g]);
     plate.reduce = std::move(reduces_[which]);
     plate.center = centers_[g];
@@ -228,7 +228,7 @@ class TermReader {
           "is too small; this is copied");
     }
     bool plates = bases_.back() == Basis::thin_plate;
-    if (plates && values_.flag("standardize", false))
+    if (plates && values_.flag("standardize"))
       strays.push_back(
           "genmodel refuses every row that has the predictors of standardized thin plate columns");
   }

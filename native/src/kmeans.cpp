@@ -68,7 +68,7 @@ std::unique_ptr<Scorer> read_kmeans(const ModelSource& source) {
   const InfoValues& values = info.values;
   auto model = std::make_unique<KMeans>();
   for (std::size_t i = 0; i < info.n_features; ++i) model->is_category.push_back(info.domains[i].has_value());
-  if (values.flag("standardize", false)) {
+  if (values.flag("standardize")) {
     model->means = values.numbers("standardize_means", info.n_features);
     model->mults = values.numbers("standardize_mults", info.n_features);
     model->modes = values.integers("standardize_modes", info.n_features);

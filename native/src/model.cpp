@@ -14,7 +14,7 @@ namespace {
 
 std::vector<std::string> name_outputs(const ModelInfo& info, const Scorer& scorer) {
   if (info.is_classifier()) {
-    if (info.response_domain()) return *info.response_domain();
+    if (info.response_domain()) return info.response_domain()->strings();
     // Targets given as numbers 0 and 1 leave no domain behind.
     if (info.values.text("distribution", "") == "quasibinomial") return {"pVal0", "pVal1"};
     std::vector<std::string> names;
@@ -30,8 +30,7 @@ std::size_t text_bytes(const ModelInfo& info) {
   std::size_t bytes = sizeof(Model);
   for (const std::string& name : info.columns) bytes += sizeof(std::string) + name.capacity();
   for (const std::optional<Domain>& domain : info.domains) {
-    if (!domain) continue;
-    for (const std::string& level : *domain) bytes += sizeof(std::string) + level.capacity();
+    if (domain) bytes += domain->nbytes();
   }
   return bytes;
 }

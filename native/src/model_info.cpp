@@ -1,6 +1,7 @@
 #include "model_info.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include "text_values.hpp"
 
@@ -64,15 +65,21 @@ Domain read_domain(ZipArchive& archive, const std::string& name, std::int64_t le
   if (levels > most)
     throw FormatError("model.ini: " + name + " has " + std::to_string(levels) + " levels, the limit is " +
                       std::to_string(most));
-  std::string text = archive.read_text(name);
+  std::vector<std::uint8_t> bytes;
+  archive.read(name, bytes);
+  std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   if (!is_utf8(text)) throw FormatError(name + " is not UTF-8");
-  Domain domain;
-  for (std::string_view line : split_lines(text))
-    domain.push_back(escaped ? unescape(line) : std::string(line));
-  if (static_cast<std::int64_t>(domain.size()) != levels) {
-    throw FormatError(name + " has " + std::to_string(domain.size()) + " levels, model.ini says " +
+  std::int64_t lines = 0;
+  for_each_line(text, [&](std::string_view) { ++lines; });
+  if (lines != levels) {
+    throw FormatError(name + " has " + std::to_string(lines) + " levels, model.ini says " +
                       std::to_string(levels));
   }
+  Domain domain;
+  domain.reserve(static_cast<std::size_t>(lines), text.size());
+  for_each_line(text, [&](std::string_view line) {
+    domain.push_back(escaped ? std::string_view(unescape(line)) : line);
+  });
   return domain;
 }
 
@@ -85,6 +92,7 @@ void read_domains(ModelInfo& info, const std::vector<DomainLine>& lines, ZipArch
   }
   info.domains.resize(info.columns.size());
   bool escaped = info.values.flag("escape_domain_values", false);
+  std::set<std::string_view> files;
   for (const DomainLine& line : lines) {
     if (line.column < 0 || line.column >= static_cast<std::int64_t>(info.columns.size())) {
       throw FormatError("model.ini: domain of column " + std::to_string(line.column) +
@@ -92,6 +100,8 @@ void read_domains(ModelInfo& info, const std::vector<DomainLine>& lines, ZipArch
     }
     std::optional<Domain>& domain = info.domains[line.column];
     if (domain) throw FormatError("model.ini: column " + std::to_string(line.column) + " has two domains");
+    if (!files.insert(line.file).second)
+      throw FormatError("model.ini: two columns name the domain file " + line.file);
     domain = read_domain(archive, prefix + "domains/" + line.file, line.levels, limits.levels, escaped);
   }
 }
@@ -137,6 +147,8 @@ std::string InfoValues::text(const std::string& key, const std::string& otherwis
   const std::string* value = find(key);
   return value ? *value : otherwise;
 }
+
+bool InfoValues::flag(const std::string& key) const { return parse_bool(key, text(key)); }
 
 bool InfoValues::flag(const std::string& key, bool otherwise) const {
   const std::string* value = find(key);
@@ -210,9 +222,9 @@ ModelInfo read_model_info(ZipArchive& archive, const std::string& prefix, const 
   info.h2o_version = values.text("h2o_version", "unknown");
   info.mojo_version = values.text("mojo_version");
   info.uuid = values.text("uuid", "");
-  info.default_threshold = values.number("default_threshold", 0.5);
-  info.supervised = values.flag("supervised", false);
-  info.balance_classes = values.flag("balance_classes", false);
+  info.default_threshold = values.number("default_threshold");
+  info.supervised = values.flag("supervised");
+  info.balance_classes = values.flag("balance_classes");
   if (values.text("endianness", "LITTLE_ENDIAN") != "LITTLE_ENDIAN")
     throw UnsupportedError("MOJO written on a big endian machine");
 

@@ -7,11 +7,10 @@
 #include <string_view>
 #include <vector>
 
+#include "domain.hpp"
 #include "zip_archive.hpp"
 
 namespace mojo {
-
-using Domain = std::vector<std::string>;
 
 // The `key = value` lines of [info]. `null` counts as absent. Getters throw FormatError.
 class InfoValues {
@@ -21,6 +20,7 @@ class InfoValues {
   const std::string* find(const std::string& key) const;
   const std::string& text(const std::string& key) const;
   std::string text(const std::string& key, const std::string& otherwise) const;
+  bool flag(const std::string& key) const;
   bool flag(const std::string& key, bool otherwise) const;
   double number(const std::string& key) const;
   double number(const std::string& key, double otherwise) const;

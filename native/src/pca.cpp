@@ -67,7 +67,7 @@ std::unique_ptr<Scorer> read_pca(const ModelSource& source) {
   auto model = std::make_unique<Pca>();
   std::int64_t categories = values.count("ncats", 0, features);
   std::int64_t numbers = values.count("nnums", 0, features);
-  model->all_levels = values.flag("use_all_factor_levels", false);
+  model->all_levels = values.flag("use_all_factor_levels");
   model->permutation = values.integers("permutation", categories + numbers);
   check_permutation("permutation", model->permutation, info.n_features);
   if (numbers > 0) {

@@ -94,7 +94,7 @@ class RuleFitReader {
   // Java counts the classes by the response's levels.
   std::vector<std::string> classes() const {
     if (!info_.response_domain() || info_.response_domain()->size() <= 2) return {};
-    return *info_.response_domain();
+    return info_.response_domain()->strings();
   }
 
   void read_rules() {

@@ -48,7 +48,7 @@ class EncoderReader {
   }
 
   void read_blending() {
-    if (!info_.values.flag("with_blending", false)) return;
+    if (!info_.values.flag("with_blending")) return;
     blending_ = Blending{info_.values.number("inflection_point"), info_.values.number("smoothing")};
   }
 

@@ -38,13 +38,7 @@ std::string_view trim(std::string_view text) {
 
 std::vector<std::string_view> split_lines(std::string_view text) {
   std::vector<std::string_view> lines;
-  while (!text.empty()) {
-    std::size_t end = text.find_first_of("\r\n");
-    lines.push_back(text.substr(0, end));
-    if (end == text.npos) break;
-    bool both = text.substr(end, 2) == "\r\n";
-    text.remove_prefix(end + (both ? 2 : 1));
-  }
+  for_each_line(text, [&](std::string_view line) { lines.push_back(line); });
   return lines;
 }
 

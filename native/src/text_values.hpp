@@ -9,8 +9,20 @@
 namespace mojo {
 
 std::string_view trim(std::string_view text);  // all characters up to U+0020, as Java's String.trim
-std::vector<std::string_view> split_lines(std::string_view text);  // at \n, \r and \r\n
-std::string unescape(std::string_view line);                       // \n, \r, \\ and \x -> x
+// Lines end at \n, \r and \r\n.
+template <class Visit>
+void for_each_line(std::string_view text, Visit visit) {
+  while (!text.empty()) {
+    std::size_t end = text.find_first_of("\r\n");
+    visit(text.substr(0, end));
+    if (end == text.npos) break;
+    bool both = text.substr(end, 2) == "\r\n";
+    text.remove_prefix(end + (both ? 2 : 1));
+  }
+}
+
+std::vector<std::string_view> split_lines(std::string_view text);
+std::string unescape(std::string_view line);  // \n, \r, \\ and \x -> x
 bool is_utf8(std::string_view text);
 
 // Each throws FormatError naming `key`.

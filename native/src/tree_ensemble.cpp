@@ -72,16 +72,31 @@ TreeEnsemble TreeEnsemble::read(const ModelSource& source, std::size_t trees_per
   }
   std::vector<Wanted> list;
   std::vector<bool> seen(groups);
+  std::size_t entries = 0;
   for (std::size_t c = 0; c < trees_per_group; ++c) {
     for (std::size_t g = 0; g < groups; ++g) {
       std::string name = tree_name(c, g, ".bin");
-      if (!source.contains(name)) continue;  // a class without training rows has no trees
+      std::string aux = tree_name(c, g, "_aux.bin");
+      if (source.contains(aux)) ++entries;
+      if (!source.contains(name)) {  // a class without training rows has no trees
+        if (source.contains(aux))
+          throw FormatError(source.prefix + name + " is missing, " + aux + " is there");
+        continue;
+      }
       list.push_back({c, std::move(name)});
       seen[g] = true;
     }
   }
   for (std::size_t g = 0; g < groups; ++g) {
     if (!seen[g]) throw FormatError(source.prefix + tree_name(0, g, ".bin") + " is missing");
+  }
+
+  entries += list.size();
+  std::size_t there = source.archive.names_below(source.prefix + "trees/").size();
+  if (there != entries) {  // trees that are left out would be another answer
+    throw FormatError(source.prefix + "trees/ has " + std::to_string(there) + " entries, " +
+                      std::to_string(entries) + " belong to " + std::to_string(groups) + " times " +
+                      std::to_string(trees_per_group) + " trees");
   }
 
   // Each half is read by a thread of its own: inflating is most of a load.

@@ -54,9 +54,9 @@ std::unique_ptr<Scorer> read_xgboost(const ModelSource& source) {
   if (first_version && values.text("booster", "") != "gbtree" &&
       std::ranges::adjacent_find(model->offsets) != model->offsets.end())
     throw UnsupportedError("XGBoost file of mojo_version 1.00 with a column without levels");
-  model->all_levels = values.flag("use_all_factor_levels", true);
+  model->all_levels = values.flag("use_all_factor_levels");
   model->has_offset = values.flag("has_offset", false);
-  model->sparse = values.flag("sparse", false);
+  model->sparse = values.flag("sparse");
   model->calibrated = Calibration::read(source);
   model->classes = info.n_classes;
   model->threshold = info.default_threshold;

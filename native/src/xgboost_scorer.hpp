@@ -39,7 +39,7 @@ class Xgboost final : public Scorer {
       const std::string& name = source.info.columns[i];
       const std::optional<Domain>& domain = source.info.domains[i];
       if (domain) {
-        for (const std::string& level : *domain) frame.names.push_back(name + "." + level);
+        for (std::string_view level : *domain) frame.names.push_back((name + ".").append(level));
       }
       frame.names.push_back(domain ? name + ".missing(NA)" : name);
     }

@@ -136,6 +136,7 @@ void ZipArchive::add_entry(ByteReader& reader, const Limits& limits) {
     throw FormatError("zip entries claim more than " + std::to_string(limits.total_bytes) +
                       " bytes together");
   }
+  packed_bytes(name, entry);  // a name that is damaged in one place would be an entry that is absent
   if (name.back() == '/' && entry.unpacked == 0) return;
   if (!entries_.emplace(name, entry).second) throw FormatError(shown + " appears twice");
 }
@@ -152,6 +153,14 @@ Bytes ZipArchive::packed_bytes(std::string_view name, const Entry& entry) const 
     throw FormatError(shown + " has another name in its local header");
   reader.skip(extra_bytes);
   return reader.take(entry.packed);
+}
+
+std::vector<std::string_view> ZipArchive::names_below(std::string_view folder) const {
+  std::vector<std::string_view> names;
+  for (const auto& [name, entry] : entries_) {
+    if (name.starts_with(folder)) names.push_back(name);
+  }
+  return names;
 }
 
 std::uint64_t ZipArchive::size_of(std::string_view name) const {

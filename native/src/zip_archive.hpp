@@ -19,6 +19,9 @@ class ZipArchive {
   std::size_t size() const { return entries_.size(); }
   bool contains(std::string_view name) const { return entries_.contains(name); }
 
+  // The entries whose names start with `folder`, in no order.
+  std::vector<std::string_view> names_below(std::string_view folder) const;
+
   // Its size once inflated, 0 for an entry that is not there.
   std::uint64_t size_of(std::string_view name) const;
 

@@ -11,7 +11,7 @@ import pytest
 from mojo_scorer import FormatError, UnsupportedError
 
 sys.path.insert(0, str(Path(__file__).parent))
-from hostile_files import FIRST_TREE, edit_ini, read_entries, write_zip
+from hostile_files import FIRST_TREE, ZOO, edit_ini, read_entries, write_zip
 
 
 @pytest.mark.parametrize("name", ["../x", "a/../../x", "/etc/passwd", "..", "a\\b"])
@@ -66,6 +66,17 @@ def test_lying_directory(case: str, tmp_path: Path) -> None:
     path = write_zip(tmp_path / "directory.zip", read_entries("gbm_laplace"))
     with pytest.raises(error, match=message):
         mojo_scorer.load(patch_directory(path, "trees/t00_002.bin", offset, patch))
+
+
+@pytest.mark.parametrize("at", range(len("trees/t01_002.bin")))
+def test_flipped_bit_in_a_name(at: int, tmp_path: Path) -> None:
+    """In the directory alone; a tree called otherwise would be one that the model does without."""
+    path = tmp_path / "name.zip"
+    data = bytearray((ZOO / "gbm_multinomial.zip").read_bytes())
+    data[data.rindex(b"trees/t01_002.bin") + at] ^= 4
+    path.write_bytes(data)
+    with pytest.raises(FormatError, match="another name in its local header"):
+        mojo_scorer.load(path)
 
 
 def test_deflate_stream_longer_than_stated(tmp_path: Path) -> None:

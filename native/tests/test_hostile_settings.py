@@ -117,3 +117,26 @@ def test_malformed_ini(case: str, tmp_path: Path) -> None:
     kind, old, new, error, message = SETTINGS[case]
     with pytest.raises(error, match=message):
         mojo_scorer.load(write_zip(tmp_path / "ini.zip", edit_ini(read_entries(kind), old, new)))
+
+
+# h2o-genmodel, too, refuses a file without them.
+REQUIRED = [
+    ("gbm_binomial", "default_threshold"),
+    ("gbm_binomial", "balance_classes"),
+    ("gbm_binomial", "supervised"),
+    ("gbm_one_hot", "_genmodel_encoding"),
+    ("deeplearning_one_hot", "_genmodel_encoding"),
+    ("deeplearning_binomial", "use_all_factor_levels"),
+    ("coxph_mixed", "use_all_factor_levels"),
+    ("xgboost_binomial", "use_all_factor_levels"),
+    ("xgboost_binomial", "sparse"),
+    ("kmeans_plain", "standardize"),
+    ("drf_binomial", "binomial_double_trees"),
+]
+
+
+@pytest.mark.parametrize(("model", "key"), REQUIRED)
+def test_settings_without_a_default(model: str, key: str, tmp_path: Path) -> None:
+    entries = edit_ini(read_entries(model), f"\n{key} = ", f"\nx{key} = ")
+    with pytest.raises(FormatError, match=f"{key} is missing"):
+        mojo_scorer.load(write_zip(tmp_path / "ini.zip", entries))

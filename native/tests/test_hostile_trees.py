@@ -2,6 +2,7 @@
 
 import struct
 import sys
+import zipfile
 from pathlib import Path
 
 import mojo_scorer
@@ -10,7 +11,7 @@ import pytest
 from mojo_scorer import FormatError
 
 sys.path.insert(0, str(Path(__file__).parent))
-from hostile_files import edit_ini, read_entries, set_tree, write_zip
+from hostile_files import ZOO, edit_ini, read_entries, set_tree, write_zip
 
 
 def looping_tree() -> bytes:
@@ -108,3 +109,37 @@ def test_sparse_sets_of_old_files_stay_small(tmp_path: Path) -> None:
     entries = edit_ini(set_tree(lambda tree: split), "mojo_version = 1.40", "mojo_version = 1.00")
     with pytest.raises(FormatError, match="far more levels than bytes"):
         mojo_scorer.load(write_zip(tmp_path / "old.zip", entries))
+
+
+def read_all(name: str) -> dict[str, bytes]:
+    with zipfile.ZipFile(ZOO / f"{name}.zip") as archive:
+        return {entry: archive.read(entry) for entry in archive.namelist()}
+
+
+def test_auxiliary_entry_of_a_tree_that_is_gone(tmp_path: Path) -> None:
+    entries = read_all("gbm_multinomial")
+    del entries["trees/t01_002.bin"]
+    with pytest.raises(FormatError, match=r"trees/t01_002.bin is missing, trees/t01_002_aux.bin is there"):
+        mojo_scorer.load(write_zip(tmp_path / "gone.zip", entries))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("trees/t01_002.bin", "trees/t05_002.bin"),
+        ("trees/t01_002.bin", "trees/t01_003.bin"),
+        ("trees/t01_002.bin", "trees/t01_00r.bin"),
+        ("trees/t01_002.bin", "trees/T01_002.bin"),
+    ],
+)
+def test_tree_called_otherwise(old: str, new: str, tmp_path: Path) -> None:
+    entries = read_entries("gbm_multinomial")
+    entries[new] = entries.pop(old)
+    with pytest.raises(FormatError, match="trees/ has 12 entries, 11 belong to 3 times 4 trees"):
+        mojo_scorer.load(write_zip(tmp_path / "other.zip", entries))
+
+
+def test_fewer_trees_than_there_are(tmp_path: Path) -> None:
+    entries = edit_ini(read_entries("gbm_laplace"), "n_trees = 3", "n_trees = 2")
+    with pytest.raises(FormatError, match="trees/ has 3 entries, 2 belong to 2 times 1 trees"):
+        mojo_scorer.load(write_zip(tmp_path / "fewer.zip", entries))

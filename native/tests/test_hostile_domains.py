@@ -1,0 +1,81 @@
+"""Levels of columns: no file makes more of them than it holds, and they are kept in little memory."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import mojo_scorer
+import pytest
+from mojo_scorer import FormatError
+
+sys.path.insert(0, str(Path(__file__).parent))
+from hostile_files import edit_ini, read_entries, write_zip
+
+DOMAIN = "domains/d000.txt"
+
+
+def with_levels(count: int, text: bytes) -> dict[str, bytes]:
+    entries = edit_ini(read_entries("gbm_laplace"), ": 6 d000.txt", f": {count} d000.txt")
+    return entries | {DOMAIN: text}
+
+
+def test_one_domain_file_for_two_columns(tmp_path: Path) -> None:
+    entries = edit_ini(read_entries("gbm_binomial"), "d001.txt", "d000.txt")
+    with pytest.raises(FormatError, match="two columns name the domain file d000"):
+        mojo_scorer.load(write_zip(tmp_path / "shared.zip", entries))
+
+
+def test_two_interactions_of_one_column(tmp_path: Path) -> None:
+    entries = read_entries("coxph_levels_levels")
+    lines = entries["model.ini"].decode().split("\n")
+    for key in ["interaction_targets", "interactions_1", "interactions_2"]:
+        at = next(i for i, line in enumerate(lines) if line.startswith(key + " = "))
+        first = lines[at].split("[")[1].rstrip("]").split(",")[0]
+        lines[at] = f"{key} = [{first}, {first}]"
+    entries["model.ini"] = "\n".join(lines).encode()
+    with pytest.raises(FormatError, match="two interactions fill column"):
+        mojo_scorer.load(write_zip(tmp_path / "twice.zip", entries))
+
+
+LOAD = """
+import resource, sys, mojo_scorer
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+model = mojo_scorer.load(sys.argv[1])
+model.predict([{}])
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "most"),
+    [
+        (b"\n" * 4_000_000, 10),  # a level without text costs its 4 bytes of place
+        (b"".join(b"%06d\n" % i for i in range(500_000)), 8),
+    ],
+    ids=["empty", "distinct"],
+)
+def test_memory_of_many_levels(text: bytes, most: int, tmp_path: Path) -> None:
+    count = text.count(b"\n")
+    path = write_zip(tmp_path / "levels.zip", with_levels(count, text))
+    ran = subprocess.run([sys.executable, "-c", LOAD, str(path)], capture_output=True, check=True, text=True)
+    assert int(ran.stdout) < most * len(text)
+
+
+def test_of_equal_levels_the_last_counts(tmp_path: Path) -> None:
+    """As in h2o-genmodel, which puts them in a map one after the other."""
+    entries = with_levels(6, b"a\nb\na\n\nb\nc\n")
+    model = mojo_scorer.load(write_zip(tmp_path / "equal.zip", entries))
+    (column,) = (name for name in model.domains if model.domains[name][0] in ("a", "level 0"))
+    at = model.feature_names.index(column)
+    values = [model.matrix([{column: level}])[0, at] for level in ["a", "b", "", "c"]]
+    assert values == [2, 4, 3, 5]
+
+
+def test_a_thousand_levels_are_all_found(tmp_path: Path) -> None:
+    levels = [f"level {i}" for i in range(1000)]
+    entries = with_levels(1000, "\n".join(levels).encode())
+    model = mojo_scorer.load(write_zip(tmp_path / "levels.zip", entries))
+    (column,) = (name for name in model.domains if model.domains[name][0] in ("a", "level 0"))
+    at = model.feature_names.index(column)
+    assert list(model.matrix([{column: level} for level in levels])[:, at]) == list(range(1000))
+    assert model.domains[column] == levels
