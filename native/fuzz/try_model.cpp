@@ -151,6 +151,7 @@ n_trees_per_class = 1
 distribution = gaussian
 link_function = identity
 init_f = 0.5
+_genmodel_encoding = AUTO
 )");
 }
 
