@@ -58,15 +58,15 @@ MOJO_INLINE void turn_body(const std::uint8_t* const* rows, std::size_t question
       }
       for (int i = 0; i < 64; ++i) {
         WordVector a = block[0][i], b = block[1][i], c = block[2][i], d = block[3][i];
-        WordVector ab = __builtin_shuffle(a, b, WordVector{0, 4, 2, 6});
-        WordVector cd = __builtin_shuffle(c, d, WordVector{0, 4, 2, 6});
+        WordVector ab = __builtin_shufflevector(a, b, 0, 4, 2, 6);
+        WordVector cd = __builtin_shufflevector(c, d, 0, 4, 2, 6);
         WordVector to[4];
-        to[0] = __builtin_shuffle(ab, cd, WordVector{0, 1, 4, 5});
-        to[2] = __builtin_shuffle(ab, cd, WordVector{2, 3, 6, 7});
-        ab = __builtin_shuffle(a, b, WordVector{1, 5, 3, 7});
-        cd = __builtin_shuffle(c, d, WordVector{1, 5, 3, 7});
-        to[1] = __builtin_shuffle(ab, cd, WordVector{0, 1, 4, 5});
-        to[3] = __builtin_shuffle(ab, cd, WordVector{2, 3, 6, 7});
+        to[0] = __builtin_shufflevector(ab, cd, 0, 1, 4, 5);
+        to[2] = __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
+        ab = __builtin_shufflevector(a, b, 1, 5, 3, 7);
+        cd = __builtin_shufflevector(c, d, 1, 5, 3, 7);
+        to[1] = __builtin_shufflevector(ab, cd, 0, 1, 4, 5);
+        to[3] = __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
         for (std::size_t lane = 0; lane < 4; ++lane) {
           std::size_t question = q + 64 * lane + static_cast<std::size_t>(i);
           if (question < questions) store_vector(out + question * Words + v, to[lane]);
