@@ -13,14 +13,8 @@ namespace mojo {
 using WordVector = Word __attribute__((vector_size(32)));
 using RowVector = std::uint16_t __attribute__((vector_size(32)));
 
-using LooseVector = Word __attribute__((vector_size(32), aligned(8), may_alias));
-
-MOJO_INLINE void load_vector(WordVector& to, const Word* from) {
-  to = *reinterpret_cast<const LooseVector*>(from);
-}
-MOJO_INLINE void store_vector(Word* to, const WordVector& from) {
-  *reinterpret_cast<LooseVector*>(to) = from;
-}
+MOJO_INLINE void load_vector(WordVector& to, const Word* from) { std::memcpy(&to, from, sizeof to); }
+MOJO_INLINE void store_vector(Word* to, const WordVector& from) { std::memcpy(to, &from, sizeof from); }
 
 // Exchanges the off-diagonal blocks of Step x Step bits.
 template <int Step>
