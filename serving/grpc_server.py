@@ -10,6 +10,8 @@ from serving.context import ServingContext
 from serving.errors import PortTakenError
 
 PORT_KEY = "MOJOLINE_PORTS__GRPC"
+GATHER_SECONDS = 0.1
+"""How long answers are held back at the end: gRPC cancels a call that comes after it began to stop."""
 
 
 class GrpcServer:
@@ -50,7 +52,11 @@ class GrpcServer:
         await server.start()
         await self.should_exit.wait()
         service.closing.set()
-        await server.stop(self._settings.serving.drain_seconds)
+        await asyncio.sleep(GATHER_SECONDS)
+        stopping = asyncio.create_task(server.stop(self._settings.serving.drain_seconds))
+        await asyncio.sleep(0)  # it has told the clients now, on connections where the answers follow
+        service.told.set()
+        await stopping
 
     def _credentials(self, grpc: Any) -> Any:  # noqa: ANN401 - the module, and what is its
         """The certificates of REST: whoever is refused there must not come in here."""

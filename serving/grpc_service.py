@@ -22,10 +22,15 @@ _NO_HEADERS: Mapping[str, str] = {}
 
 
 class GrpcService:
-    """The methods of both services over one data plane; `closing` ends who watches the health."""
+    """The methods of both services over one data plane.
+
+    `closing` ends who watches the health and holds answers back until `told`: from then on clients know that
+    the server goes, and whoever has its answer does not send the next call to where nobody takes it.
+    """
 
     def __init__(self, context: ServingContext, plane: DataPlane, keys: ApiKeys | None) -> None:
         self.closing = asyncio.Event()
+        self.told = asyncio.Event()
         self._context = context
         self._plane = plane
         self._keys = keys
@@ -132,7 +137,15 @@ class GrpcService:
 
     def _unary(self, name: str, endpoint: Any) -> Any:  # noqa: ANN401 - gRPC has no types
         keys = None if name in OPEN_METHODS else self._keys
-        return grpc.unary_unary_rpc_method_handler(surround(name, endpoint, keys))
+        answer = surround(name, endpoint, keys)
+
+        async def answer_in_time(content: bytes, context: Any) -> bytes:  # noqa: ANN401 - as above
+            message = await answer(content, context)
+            if self.closing.is_set():
+                await self.told.wait()
+            return message
+
+        return grpc.unary_unary_rpc_method_handler(answer_in_time)
 
 
 def _message(name: str, **fields: object) -> tuple[bytes, Mapping[str, str]]:
