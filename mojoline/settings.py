@@ -98,7 +98,7 @@ class ServingSettings(_Group):
     rate_per_key: float | None = Field(
         default=None,
         gt=0,
-        description="requests a second with one API key, in each worker; default: any number",
+        description="requests a second with one API key, all workers together; default: any number",
     )
     tls_cert: Path | None = Field(
         default=None, description="certificate chain (PEM): the prediction API speaks TLS only"

@@ -5,6 +5,7 @@ import hmac
 import math
 import time
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from pydantic import SecretStr
 from starlette.datastructures import Headers
@@ -13,39 +14,25 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from mojoline.settings import SettingsError
 from serving.errors import ApiError
 from serving.metrics import SHED
+from serving.rate_limit import RateLimit
 from serving.responses import error_response
 
 OPEN_PATHS = frozenset({"/v2/health/live", "/v2/health/ready", "/livez", "/readyz", "/healthz", "/ping"})
 
 
-class _Bucket:
-    """Tokens of one key: `rate` a second, at most one second's worth."""
-
-    def __init__(self, digest: bytes, rate: float | None) -> None:
-        self.digest = digest
-        self._rate = rate
-        self._size = max(1.0, rate or 1.0)
-        self._tokens = self._size
-        self._filled = time.monotonic()
-
-    def take(self) -> float:
-        """Take a token; 0.0, or the seconds until there is one."""
-        if self._rate is None:
-            return 0.0
-        now = time.monotonic()
-        self._tokens = min(self._size, self._tokens + (now - self._filled) * self._rate)
-        self._filled = now
-        if self._tokens < 1.0:
-            return (1.0 - self._tokens) / self._rate
-        self._tokens -= 1.0
-        return 0.0
-
-
 class ApiKeys:
-    """The keys of one process, whichever protocol they come with."""
+    """The keys of a server, whichever protocol they come with."""
 
-    def __init__(self, keys: SecretStr, rate: float | None) -> None:
-        self._buckets = [_Bucket(_digest(key), rate) for _, key in read_keys("api_keys", keys)]
+    def __init__(self, keys: SecretStr, rate: float | None, shared: Path | None = None) -> None:
+        """SettingsError if `keys` are none.
+
+        Args:
+            keys: `name:key`, with commas between.
+            rate: requests a second with each; None: any number.
+            shared: a directory of the workers of this server, who count together; None where there is one.
+        """
+        self._digests = [_digest(key) for _, key in read_keys("api_keys", keys)]
+        self._limit = None if rate is None else RateLimit(len(self._digests), rate, shared)
 
     def require(self, headers: Mapping[str, str]) -> None:
         """Take a request of the key in `headers` (small letters).
@@ -55,22 +42,22 @@ class ApiKeys:
         """
         kind, _, token = headers.get("authorization", "").partition(" ")
         given = token.strip() if kind.lower() == "bearer" else headers.get("x-api-key", "")
-        bucket = self._find(given)
-        if bucket is None:
+        position = self._find(given)
+        if position is None:
             message = "a valid API key is needed: Authorization: Bearer <key>, or X-Api-Key"
             raise ApiError(401, message, {"WWW-Authenticate": "Bearer"})
-        if wait := bucket.take():
+        if self._limit is not None and (wait := self._limit.take(position, time.monotonic())):
             SHED.labels("rate").inc()
             raise ApiError(
                 429, "this key has asked too often: slow down", {"Retry-After": str(math.ceil(wait))}
             )
 
-    def _find(self, given: str) -> _Bucket | None:
-        """The bucket of a key. Every key is looked at, whichever it is: the time tells nothing."""
+    def _find(self, given: str) -> int | None:
+        """The position of a key. Every key is looked at, whichever it is: the time tells nothing."""
         digest, found = _digest(given), None
-        for bucket in self._buckets:
-            if hmac.compare_digest(bucket.digest, digest):
-                found = bucket
+        for position, one in enumerate(self._digests):
+            if hmac.compare_digest(one, digest):
+                found = position
         return found
 
 

@@ -20,6 +20,7 @@ from serving.metrics_page import metrics_page
 from serving.request_scope import RequestScope
 from serving.responses import install_error_handlers
 from serving.tracing import RequestTracing, is_tracing
+from serving.worker_states import shared_directory
 
 # FastAPI's own exporters send exception texts wherever the environment says; nothing leaves from here
 _SILENT: TelemetryConfig = {"auto_configure": False, "tracing": False, "metrics": False, "logs": False}
@@ -64,7 +65,7 @@ def create_app(
     app.add_middleware(HotPathMiddleware, hot_path=app.state.hot_path)
     app.state.api_keys = None
     if settings.api_keys is not None:
-        app.state.api_keys = ApiKeys(settings.api_keys, settings.serving.rate_per_key)
+        app.state.api_keys = ApiKeys(settings.api_keys, settings.serving.rate_per_key, shared_directory())
         app.add_middleware(ApiKeyGuard, keys=app.state.api_keys)
     if is_tracing():
         app.add_middleware(RequestTracing)
