@@ -94,7 +94,14 @@ class ServingSettings(_Group):
     timeout_seconds: float = Field(default=30.0, gt=0, description="longest time a prediction may take")
     head_seconds: float = Field(default=10.0, gt=0, description="longest time a request's head may take")
     body_seconds: float = Field(default=10.0, gt=0, description="longest time a request's body may take")
-    max_connections: int = Field(default=2048, gt=0, description="connections per worker")
+    max_connections: int = Field(
+        default=2048, gt=0, description="connections per worker, to REST and to gRPC each"
+    )
+    keep_alive_seconds: int = Field(
+        default=65,
+        ge=1,
+        description="a connection without requests is closed then: longer than a proxy keeps its own",
+    )
     rate_per_key: float | None = Field(
         default=None,
         gt=0,

@@ -14,6 +14,7 @@ from grpc import StatusCode
 
 from serving.api_keys import ApiKeys
 from serving.errors import ApiError
+from serving.grpc_limits import receive_message
 from serving.metrics import GRPC_HANDLED, GRPC_SECONDS
 from serving.request_scope import log_request, read_request_id
 from serving.tracing import is_tracing, trace_request
@@ -51,30 +52,32 @@ Endpoint = Callable[[Call], Awaitable[tuple[bytes, Mapping[str, str]]]]
 
 
 def surround(
-    method: str, endpoint: Endpoint, keys: ApiKeys | None
-) -> Callable[[bytes, Any], Awaitable[bytes]]:
+    method: str, endpoint: Endpoint, keys: ApiKeys | None, seconds: float
+) -> Callable[[Any, Any], Awaitable[bytes]]:
     """`endpoint` as gRPC calls it.
 
     Args:
         method: its name in measures and logs.
         endpoint: answers, or raises ApiError.
         keys: one of them is needed; None for everybody.
+        seconds: longest time that the message may take.
     """
 
-    async def handle(content: bytes, context: Any) -> bytes:  # noqa: ANN401 - gRPC has no types
+    async def handle(context: Any) -> bytes:  # noqa: ANN401 - gRPC has no types
         started = time.perf_counter()
         pairs = [
             (key.encode(), value.encode("latin-1", "replace") if isinstance(value, str) else value)
             for key, value in context.invocation_metadata() or ()
         ]
         metadata = {key.decode(): value.decode("latin-1") for key, value in pairs}
-        call = Call(content, metadata, read_request_id(pairs), context.time_remaining())
-        said: dict[str, str] = {"x-request-id": call.request_id}
+        request_id = read_request_id(pairs)
+        said: dict[str, str] = {"x-request-id": request_id}
         code, message, answer = StatusCode.OK, "", b""
         try:
             if keys is not None:
                 keys.require(metadata)
-            answer, headers = await endpoint(call)
+            content = await receive_message(context, seconds)
+            answer, headers = await endpoint(Call(content, metadata, request_id, context.time_remaining()))
             said |= {key.lower(): value for key, value in headers.items()}
         except ApiError as error:
             code, message = STATUS_CODES[error.status], error.message
@@ -83,31 +86,31 @@ def surround(
             code = StatusCode.CANCELLED
             raise
         except Exception:  # noqa: BLE001 - the caller gets an answer, the log the details
-            _log.exception("request %s failed", call.request_id, extra={"request_id": call.request_id})
+            _log.exception("request %s failed", request_id, extra={"request_id": request_id})
             code = StatusCode.INTERNAL
-            message = f"the server failed; its log has the details of {call.request_id}"
+            message = f"the server failed; its log has the details of {request_id}"
         finally:
-            _note(call, pairs, said, (method, code), time.perf_counter() - started)
+            _note(request_id, pairs, said, (method, code), time.perf_counter() - started)
         if code is StatusCode.OK:
             context.set_trailing_metadata(tuple(said.items()))
             return answer
         await context.abort(code, message, tuple(said.items()))
         raise AssertionError("abort does not return")
 
-    async def trace(content: bytes, context: Any) -> bytes:  # noqa: ANN401 - as above
+    async def trace(_: Any, context: Any) -> bytes:  # noqa: ANN401 - as above
         if not is_tracing():
-            return await handle(content, context)
+            return await handle(context)
         metadata = {
             key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)
         }
         with trace_request(method, metadata, {"rpc.system": "grpc", "rpc.method": method}):
-            return await handle(content, context)
+            return await handle(context)
 
     return trace
 
 
 def _note(
-    call: Call,
+    request_id: str,
     pairs: list[tuple[bytes, bytes]],
     said: Mapping[str, str],
     outcome: tuple[str, StatusCode],
@@ -118,4 +121,4 @@ def _note(
     GRPC_SECONDS.labels(method).observe(seconds)
     headers = [(name.encode(), value.encode("latin-1", "replace")) for name, value in said.items()]
     failed = code in (StatusCode.INTERNAL, StatusCode.UNAVAILABLE, StatusCode.DEADLINE_EXCEEDED)
-    log_request(call.request_id, pairs, headers, ("grpc", method, code.name), seconds, failed=failed)
+    log_request(request_id, pairs, headers, ("grpc", method, code.name), seconds, failed=failed)

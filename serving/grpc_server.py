@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from mojoline.settings import Settings
 from serving.context import ServingContext
 from serving.errors import PortTakenError
+from serving.grpc_limits import server_options
 
 PORT_KEY = "MOJOLINE_PORTS__GRPC"
 GATHER_SECONDS = 0.1
@@ -36,24 +37,27 @@ class GrpcServer:
         """Answer calls; PortTakenError if somebody took the port by now."""
         # takes a third of a second: REST need not wait for it
         module = await asyncio.get_running_loop().run_in_executor(None, _import_service)
-        host, port = self._settings.serving.host, self._settings.ports.grpc
+        limits, port = self._settings.serving, self._settings.ports.grpc
         state = self._app.state
         service = module.GrpcService(self._context, state.plane, state.api_keys)
-        server = module.grpc.aio.server(options=self._options())
+        server = module.grpc.aio.server(
+            options=server_options(limits, shared=self._shared),
+            maximum_concurrent_rpcs=limits.max_connections,  # as many as REST answers at once
+        )
         server.add_generic_rpc_handlers(service.handlers())
         try:
-            address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-            if self._settings.serving.tls_cert is None:
+            address = f"[{limits.host}]:{port}" if ":" in limits.host else f"{limits.host}:{port}"
+            if limits.tls_cert is None:
                 server.add_insecure_port(address)
             else:
                 server.add_secure_port(address, self._credentials(module.grpc))
         except RuntimeError as error:
-            raise PortTakenError(f"port {port} on {host} cannot be had: set {PORT_KEY}") from error
+            raise PortTakenError(f"port {port} on {limits.host} cannot be had: set {PORT_KEY}") from error
         await server.start()
         await self.should_exit.wait()
         service.closing.set()
         await asyncio.sleep(GATHER_SECONDS)
-        stopping = asyncio.create_task(server.stop(self._settings.serving.drain_seconds))
+        stopping = asyncio.create_task(server.stop(limits.drain_seconds))
         await asyncio.sleep(0)  # it has told the clients now, on connections where the answers follow
         service.told.set()
         await stopping
@@ -68,15 +72,6 @@ class GrpcServer:
         return grpc.ssl_server_credentials(
             [pair], root_certificates=authorities, require_client_auth=authorities is not None
         )
-
-    def _options(self) -> list[tuple[str, int]]:
-        limits = self._settings.serving
-        return [
-            ("grpc.so_reuseport", int(self._shared)),
-            ("grpc.max_receive_message_length", limits.max_body_bytes),
-            ("grpc.max_send_message_length", -1),
-            ("grpc.max_concurrent_streams", limits.max_inflight),  # of one connection
-        ]
 
 
 def _import_service() -> Any:  # noqa: ANN401 - a module

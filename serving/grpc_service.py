@@ -10,9 +10,10 @@ from google.protobuf.json_format import ParseDict
 from serving.api_keys import ApiKeys
 from serving.context import ServingContext
 from serving.data_plane import DataPlane, describe_route, describe_server
-from serving.errors import not_found
-from serving.grpc_calls import Call, surround
+from serving.errors import ApiError, not_found
+from serving.grpc_calls import STATUS_CODES, Call, surround
 from serving.grpc_dialect import parse_message, read_grpc_infer
+from serving.grpc_limits import receive_message
 from serving.grpc_messages import load_proto, message_class
 
 OPEN_METHODS = frozenset({"ServerLive", "ServerReady", "Check"})  # answered without an API key, as over REST
@@ -34,6 +35,8 @@ class GrpcService:
         self._context = context
         self._plane = plane
         self._keys = keys
+        self._limits = context.settings.serving
+        self._watching = 0
         self._inference = load_proto("inference").services_by_name["GRPCInferenceService"]
         self._health = load_proto("health").services_by_name["Health"]
 
@@ -51,7 +54,7 @@ class GrpcService:
         }
         health = {
             "Check": self._unary("Check", self.check),
-            "Watch": grpc.unary_stream_rpc_method_handler(self.watch),
+            "Watch": grpc.stream_stream_rpc_method_handler(self.watch),
         }
         return [
             grpc.method_handlers_generic_handler(
@@ -119,16 +122,26 @@ class GrpcService:
             raise not_found(f"there is no service {service!r}; there is {self._inference.full_name}")
         return message_class("health", "HealthCheckResponse")(status=status).SerializeToString(), _NO_HEADERS
 
-    async def watch(self, content: bytes, _: Any) -> AsyncIterator[bytes]:  # noqa: ANN401 - gRPC has no types
+    async def watch(self, _: Any, context: Any) -> AsyncIterator[bytes]:  # noqa: ANN401 - gRPC has no types
         """The health whenever it changes, until the caller or the server goes."""
-        service = message_class("health", "HealthCheckRequest").FromString(content).service
-        said = None
-        while not self.closing.is_set():
-            status = self._status(service)
-            if status != said:
-                said = status
-                yield message_class("health", "HealthCheckResponse")(status=status).SerializeToString()
-            await asyncio.sleep(WATCH_SECONDS)
+        if self._watching >= self._limits.max_inflight:
+            message = f"{self._watching} calls watch, which is the most: ask Check now and then"
+            await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, message)
+        self._watching += 1
+        try:
+            content = await receive_message(context, self._limits.body_seconds)
+            service = parse_message("HealthCheckRequest", content, "health").service
+            said = None
+            while not self.closing.is_set():
+                status = self._status(service)
+                if status != said:
+                    said = status
+                    yield message_class("health", "HealthCheckResponse")(status=status).SerializeToString()
+                await asyncio.sleep(WATCH_SECONDS)
+        except ApiError as error:
+            await context.abort(STATUS_CODES[error.status], error.message)
+        finally:
+            self._watching -= 1
 
     def _status(self, service: str) -> str:
         if service not in ("", self._inference.full_name):
@@ -136,16 +149,17 @@ class GrpcService:
         return "SERVING" if self._context.catalog.unready_reason is None else "NOT_SERVING"
 
     def _unary(self, name: str, endpoint: Any) -> Any:  # noqa: ANN401 - gRPC has no types
+        """A call with one message and one answer; gRPC would read the message of a unary one itself."""
         keys = None if name in OPEN_METHODS else self._keys
-        answer = surround(name, endpoint, keys)
+        answer = surround(name, endpoint, keys, self._limits.body_seconds)
 
-        async def answer_in_time(content: bytes, context: Any) -> bytes:  # noqa: ANN401 - as above
-            message = await answer(content, context)
+        async def answer_in_time(messages: Any, context: Any) -> bytes:  # noqa: ANN401 - as above
+            message = await answer(messages, context)
             if self.closing.is_set():
                 await self.told.wait()
             return message
 
-        return grpc.unary_unary_rpc_method_handler(answer_in_time)
+        return grpc.stream_unary_rpc_method_handler(answer_in_time)
 
 
 def _message(name: str, **fields: object) -> tuple[bytes, Mapping[str, str]]:

@@ -76,7 +76,7 @@ REST_IN_PROGRESS = Gauge(
 GRPC_HANDLED = Counter("grpc_server_handled", "Calls answered over gRPC", ["grpc_method", "grpc_code"])
 GRPC_SECONDS = Histogram(
     "grpc_server_handling_seconds",
-    "From a whole request to its whole answer",
+    "From the head of a call to its whole answer",
     ["grpc_method"],
     buckets=LATENCY_BUCKETS,
 )

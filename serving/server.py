@@ -24,7 +24,6 @@ from serving.metrics_page import metrics_page
 from serving.plain_models import PlainModels
 from serving.tracing import is_tracing
 
-KEEP_ALIVE_SECONDS = 65  # longer than a proxy keeps its idle connections, else it meets closed ones
 METRICS_KEY = "MOJOLINE_PORTS__METRICS"
 UNREAD_SECONDS = 30  # an answer that nobody takes for so long is given up
 FIRST_LOOK_SECONDS = 10.0  # longest wait of a worker for its models before it opens the port
@@ -184,7 +183,7 @@ def _server(
             access_log=False,
             log_config=None,
             server_header=False,
-            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_keep_alive=limits.keep_alive_seconds,
             timeout_graceful_shutdown=max(1, round(limits.drain_seconds)),
             **(tls or {}),
         )
