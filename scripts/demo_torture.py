@@ -24,6 +24,8 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
+from mojoline.settings import Ports
+
 ROOT = Path(__file__).parents[1]
 STAGES = {  # stage -> the longest wait in seconds after its start
     "stack": 6.0,
@@ -54,8 +56,8 @@ def free_ports(count: int) -> list[int]:
 
 
 def start_demo(home: Path, ports: list[int], small: bool, report: Path) -> subprocess.Popen[str]:
-    names = ("DAGSTER", "REST", "ADMIN")
-    settings = {f"MOJOLINE_PORTS__{name}": str(port) for name, port in zip(names, ports, strict=True)}
+    names = Ports.model_fields
+    settings = {f"MOJOLINE_PORTS__{name}".upper(): str(port) for name, port in zip(names, ports, strict=True)}
     command = [sys.executable, "-m", "mojoline.cli.main", "demo", "--exit", "--report", str(report)]
     return subprocess.Popen(
         command + (["--small"] if small else []),
@@ -148,7 +150,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, help="write the figures as JSON")
     options = parser.parse_args()
     seed = random.randrange(10**6) if options.seed is None else options.seed
-    rng, ports, console = random.Random(seed), free_ports(3), Console()
+    rng, ports, console = random.Random(seed), free_ports(len(Ports.model_fields)), Console()
     console.print(f"seed {seed}")
     with tempfile.TemporaryDirectory(prefix="mojoline-", ignore_cleanup_errors=True) as scratch:
         home, rounds = Path(scratch) / "home", []

@@ -63,6 +63,7 @@ def up(
     """Start the local stack: Postgres, Redis, Dagster, the prediction API."""
     with expected_failures():
         from mojoline.stack import local_stack
+        from mojoline.stack.prediction_api import api_ports
 
         settings = load_settings(home=home)
         state = local_stack.up(settings, progress=_progress(), only=services or local_stack.SERVICES)
@@ -70,6 +71,10 @@ def up(
         if not services:
             table.add_row("Dagster UI", state.dagster_url)
             table.add_row("prediction API", state.api_url)
+            ports = api_ports(settings)
+            if "grpc" in ports:
+                table.add_row("the same over gRPC", f"127.0.0.1:{ports['grpc']}")
+            table.add_row("metrics", f"http://127.0.0.1:{ports['metrics']}/metrics")
             table.add_row(
                 "control plane", f"{state.admin_url} (token in {state.env['MOJOLINE_ADMIN_TOKEN_FILE']})"
             )

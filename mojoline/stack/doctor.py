@@ -13,15 +13,17 @@ from pathlib import Path
 import psutil
 
 from mojoline.settings import Settings
+from mojoline.stack.dagster_services import WEBSERVER
 from mojoline.stack.disk_space import NEEDED, measure_space
 from mojoline.stack.finding import Finding
 from mojoline.stack.given_servers import examine_given_servers
-from mojoline.stack.paths import stack_paths
+from mojoline.stack.paths import StackPaths, stack_paths
 from mojoline.stack.ports import find_port_holder
 from mojoline.stack.postgres import NAME as POSTGRES
 from mojoline.stack.postgres import SYSTEM_USER
 from mojoline.stack.prediction_api import NAME as API
-from mojoline.stack.process_record import ProcessRecord
+from mojoline.stack.prediction_api import api_ports
+from mojoline.stack.process_record import ProcessRecord, find_family
 from mojoline.stack.service import pid_file
 from mojoline.stack.stack_state import SERVICES, is_external
 
@@ -58,7 +60,7 @@ def examine_machine(settings: Settings) -> Iterator[Finding]:
         "memory", memory, MEMORY_NEEDED, "end other programs, or set MOJOLINE_TRAINING__MEMORY_LIMIT"
     )
     yield _shared_memory(Path("/dev/shm"))  # noqa: S108 - Postgres keeps its shared memory there
-    yield from _ports(settings)
+    yield from examine_ports(settings)
     yield from _servers(settings)
     yield from examine_given_servers(settings, stack_paths(settings.home))
 
@@ -130,16 +132,24 @@ def _shared_memory(place: Path) -> Finding:
     )
 
 
-def _ports(settings: Settings) -> Iterator[Finding]:
+def examine_ports(settings: Settings) -> Iterator[Finding]:
+    """Whether the ports of the stack are free, or taken by the servers that they are for."""
     paths = stack_paths(settings.home)
-    for owner, name in (("dagster-webserver", "dagster"), (API, "rest"), (API, "admin")):
+    own = {name: _family(paths, name) for name in (WEBSERVER, API)}
+    owners = {"dagster": WEBSERVER, **dict.fromkeys(api_ports(settings), API)}
+    for name, owner in owners.items():
         port = getattr(settings.ports, name)
-        record = ProcessRecord.read(pid_file(paths, owner))
         holder = find_port_holder(port)
-        ours = bool(holder and record and record.find() and holder.pid == record.pid)
+        ours = holder is not None and holder.pid in own[owner]
         found = "free" if holder is None else f"taken by {'our ' + owner if ours else holder}"
         remedy = f"stop it, or set MOJOLINE_PORTS__{name.upper()} to another port"
         yield Finding(f"port {port} ({name})", holder is None or ours, found, remedy)
+
+
+def _family(paths: StackPaths, name: str) -> set[int]:
+    """The processes of a server of the stack; the API's workers are several."""
+    record = ProcessRecord.read(pid_file(paths, name))
+    return {process.pid for process in find_family(record, paths.home)} if record else set()
 
 
 def _servers(settings: Settings) -> Iterator[Finding]:

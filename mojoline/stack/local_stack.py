@@ -128,7 +128,7 @@ def _python_services(
         services += [service for service in all_three if service.name in wanted]
     if prediction_api.NAME in wanted:
         version = dagster.code_version(settings.models_dir, prediction_api.PACKAGES)
-        services.append(prediction_api.api_service(state.env, settings.ports, version))
+        services.append(prediction_api.api_service(state.env, settings, version))
     return services
 
 
@@ -179,14 +179,15 @@ def _abandon_runs(started: list[Started], state: StackState, report: Progress) -
 
 def _require_ports(settings: Settings, paths: StackPaths, wanted: Collection[str]) -> None:
     """Name a taken port before anything is started."""
-    for name, own in ((dagster.WEBSERVER, ("dagster",)), (prediction_api.NAME, ("rest", "admin"))):
-        record = ProcessRecord.read(pid_file(paths, name))
-        if (
-            name not in wanted or record is not None
-        ):  # with a record, what is left of ours is cleared away first
-            continue
-        for setting in own:
-            require_port(name, f"ports.{setting}", getattr(settings.ports, setting))
+    owners = {
+        dagster.WEBSERVER: {"dagster": settings.ports.dagster},
+        prediction_api.NAME: prediction_api.api_ports(settings),
+    }
+    for owner, ports in owners.items():
+        if owner not in wanted or ProcessRecord.read(pid_file(paths, owner)) is not None:
+            continue  # with a record, what is left of ours is cleared away first
+        for name, port in ports.items():
+            require_port(owner, f"ports.{name}", port)
 
 
 def _silent(_service: str, _text: str) -> None:

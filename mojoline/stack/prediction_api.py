@@ -1,11 +1,12 @@
-"""The prediction API as a process: REST and control plane in one `python -m serving`."""
+"""The prediction API as a process: REST, gRPC, metrics and control plane in one `python -m serving`."""
 
+import importlib.util
 import os
 import sys
 from collections.abc import Mapping
 from functools import partial
 
-from mojoline.settings import REPOSITORY, Ports
+from mojoline.settings import REPOSITORY, Settings
 from mojoline.stack.ports import LOOPBACK
 from mojoline.stack.service import Service
 
@@ -13,9 +14,17 @@ NAME = "api"
 PACKAGES = ("serving", "mojoline")
 
 
-def api_service(environment: Mapping[str, str], ports: Ports, code_version: str) -> Service:
+def api_ports(settings: Settings) -> dict[str, int]:
+    """Name -> port of all that the API listens on; gRPC is among them where it is installed and not off."""
+    ports = settings.ports.model_dump(include={"rest", "grpc", "metrics", "admin"})
+    if not settings.serving.grpc or importlib.util.find_spec("grpc") is None:
+        del ports["grpc"]
+    return ports
+
+
+def api_service(environment: Mapping[str, str], settings: Settings, code_version: str) -> Service:
     """The API on the ports of the settings; ready when it is live, with or without a model."""
-    url = f"http://{LOOPBACK}:{ports.rest}"
+    url = f"http://{LOOPBACK}:{settings.ports.rest}"
     given = os.environ.get("PYTHONPATH")
     path = f"{REPOSITORY}{os.pathsep}{given}" if given else str(REPOSITORY)
     return Service(
@@ -25,7 +34,7 @@ def api_service(environment: Mapping[str, str], ports: Ports, code_version: str)
         environment={**environment, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"},
         ready=partial(is_live, url),
         address=url,
-        ports={"ports.rest": ports.rest, "ports.admin": ports.admin},
+        ports={f"ports.{name}": port for name, port in api_ports(settings).items()},
         version=code_version,
         stop_seconds=20,
     )

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from mojoline.settings import Ports
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -25,7 +27,7 @@ def free_port() -> int:
 def environment() -> Iterator[dict[str, str]]:
     # not below pytest's own directories: as root, Postgres runs as a user who cannot enter them
     home = Path(tempfile.mkdtemp(prefix="mojoline-"))
-    ports = {f"MOJOLINE_PORTS__{name}": str(free_port()) for name in ("DAGSTER", "REST", "ADMIN")}
+    ports = {f"MOJOLINE_PORTS__{name}".upper(): str(free_port()) for name in Ports.model_fields}
     environment = {**os.environ, **ports, "MOJOLINE_HOME": str(home)}
     yield environment
     mojoline("down", environment=environment)

@@ -18,7 +18,8 @@ import psycopg
 import pytest
 import redis
 
-from mojoline.settings import load_settings
+from mojoline.settings import Ports, ServingSettings, load_settings
+from mojoline.stack.doctor import examine_ports
 from mojoline.stack.errors import StackError
 from mojoline.stack.local_stack import down, status, up
 from mojoline.stack.paths import stack_paths
@@ -43,7 +44,7 @@ def place():
 
 @pytest.fixture
 def settings(place):
-    ports = {"dagster": find_free_port(), "rest": find_free_port(), "admin": find_free_port()}
+    ports = {name: find_free_port() for name in Ports.model_fields}
     made = load_settings(home=place / "home", ports=ports)
     yield made
     down(made)
@@ -244,13 +245,40 @@ def test_given_servers_are_not_started(settings):
         down(other)
 
 
-def test_a_taken_port_is_told_before_anything_starts(settings):
-    with socket.create_server(("127.0.0.1", settings.ports.rest)):
-        with pytest.raises(
-            StackError, match=rf"port {settings.ports.rest} for api is taken by .*pid {os.getpid()}"
-        ):
+@pytest.mark.parametrize(
+    ("name", "owner"),
+    [("dagster", "dagster-webserver"), *((name, "api") for name in ("rest", "grpc", "metrics", "admin"))],
+)
+def test_a_taken_port_is_told_before_anything_starts(settings, name, owner):
+    port = getattr(settings.ports, name)
+    with socket.create_server(("127.0.0.1", port)):
+        with pytest.raises(StackError, match=rf"port {port} for {owner} is taken by .*pid {os.getpid()}"):
             up(settings)
         assert servers_of(settings) == []
+        (told,) = [one for one in examine_ports(settings) if not one.ok]
+        assert told.name == f"port {port} ({name})"
+        assert f"pid {os.getpid()}" in told.found
+        assert f"MOJOLINE_PORTS__{name.upper()}" in told.remedy
+
+
+def test_the_port_of_grpc_is_nobodys_where_it_is_off(settings):
+    off = settings.model_copy(update={"serving": ServingSettings(grpc=False)})
+    with socket.create_server(("127.0.0.1", settings.ports.grpc)):
+        assert all(one.ok for one in examine_ports(off))
+
+
+def test_the_ports_of_our_own_api_are_ours_whichever_worker_has_them(settings):
+    several = settings.model_copy(update={"serving": ServingSettings(workers=2)})
+    up(several, only=("api",))
+    deadline = time.monotonic() + 60
+    while len(taken := [one for one in examine_ports(several) if one.found == "taken by our api"]) < 4:
+        assert time.monotonic() < deadline, list(examine_ports(several))
+        time.sleep(0.1)
+    assert all(one.ok for one in taken)
+
+
+def test_a_taken_port_is_told_on_the_command_line(settings):
+    with socket.create_server(("127.0.0.1", settings.ports.rest)):
         ports = settings.ports.model_dump()
         environment = os.environ | {
             f"MOJOLINE_PORTS__{key.upper()}": str(port) for key, port in ports.items()
