@@ -45,9 +45,9 @@ from mojoline.stack.stack_state import StackState
 
 sys.path.insert(0, str(Path(__file__).parent))
 from load_servers import (
+    AdminClient,
     Heartbeat,
     RedisCounters,
-    await_generation,
     echoing,
     read_metrics,
     rss_mb,
@@ -136,7 +136,7 @@ def find_limit(
     token = secrets.token_hex(16)
     log = (settings.home / "logs" / "load_test.log").open("wb")
     with log, serving(options, settings, stack, subject, token, log) as (_, api, admin):
-        await_generation(subject.spec.name, admin, token, generation)
+        AdminClient(admin, token).await_generation(subject.spec.name, generation)
         client = [sys.executable, "scripts/load_client.py", "--saturate", "--port", str(api)]
         client += ["--connections", str(options.connections), "--seconds", str(SEARCH_SECONDS)]
         done = subprocess.run([*client, "--bodies", str(file)], cwd=ROOT, check=True, stdout=subprocess.PIPE)
@@ -164,7 +164,8 @@ def run(
         serving(options, settings, stack, subject, token, log) as (server, api, admin),
         echoing() as echo,
     ):
-        await_generation(subject.spec.name, admin, token, before)
+        admin_client = AdminClient(admin, token)
+        admin_client.await_generation(subject.spec.name, before)
         warm(api, bodies)
         memory = rss_mb(server)
         counters = RedisCounters(stack.redis_url)
@@ -179,7 +180,7 @@ def run(
             if wait_for(client, pause) or time.monotonic() > ends - GRACE or not options.swap_every:
                 continue
             turn += 1
-            swap(subject, admin, token, subject.versions[turn % 2], champions)
+            swap(subject, admin_client, subject.versions[turn % 2], champions)
         pulse.stop()
         control.wait(30)
         metrics = {**read_metrics(api), **counters.report()}
@@ -276,18 +277,13 @@ def start_client(
     return subprocess.Popen([*command, "--bodies", str(bodies), "--output", str(output)], cwd=ROOT)
 
 
-def swap(subject: Subject, admin: int, token: str, version: str, champions: Champions) -> None:
+def swap(subject: Subject, admin: AdminClient, version: str, champions: Champions) -> None:
     """Make `version` champion, tell the server, and wait until it says so."""
     champions.asked.append(time.time())
     champions.versions.append(version)
     generation = promote(subject, version)
-    httpx.post(
-        f"http://127.0.0.1:{admin}/admin/models/{subject.spec.name}/sync",
-        json={"generation": generation},
-        headers={"Authorization": f"Bearer {token}"},
-        trust_env=False,
-    ).raise_for_status()
-    await_generation(subject.spec.name, admin, token, generation)
+    admin.sync(subject.spec.name, generation)
+    admin.await_generation(subject.spec.name, generation)
     champions.reported.append(time.time())
 
 
