@@ -3,9 +3,10 @@
 `python scripts/benchmark_swaps.py [--swaps 1000] [--model-a FILE] [--model-b FILE] [--workers 1]
 [--output FILE]`
 
-A server of its own over a registry of its own, with callers on 8 connections all the while. Two versions take
-turns as champion; a swap is done when every worker serves the new generation. Compared are the medians of the
-first and of the last tenth of the swaps, of all processes of the server together.
+A server of its own over a registry of its own, with callers on 8 connections all the while. Versions of two
+models take turns as champion, each loaded anew; a swap is done when every worker serves the new generation.
+Compared are the medians of the first and of the last tenth of the swaps, of all processes of the server
+together.
 
 Keys: `swaps`, `seconds`, `swap_ms` (p50, p99, max: from the push to the last worker), `rss_mb_first_tenth`,
 `rss_mb_last_tenth`, `rss_growth` (0.01 is 1 %), `descriptors_first_tenth`, `descriptors_last_tenth`,
@@ -30,7 +31,7 @@ from typing import Any
 import httpx
 import psutil
 from load_servers import await_answer
-from scratch_servers import TINY, draw_rows, publish_mojo
+from scratch_servers import TINY, draw_rows, publish_turns
 
 from mojoline.registry.filesystem_registry import FilesystemRegistry, open_registry
 from mojoline.registry.manifest import MOJO
@@ -145,10 +146,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     with ExitStack() as stack:
         place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mojoline-swaps-")))
         registry = open_registry(f"file://{place}/registry")
-        versions = [
-            publish_mojo(registry, NAME, path, place / f"draft-{number}").version
-            for number, path in enumerate((options.model_a, options.model_b))
-        ]
+        versions = publish_turns(registry, NAME, (options.model_a, options.model_b), place)
         first = registry.directory(NAME, versions[0]) / MOJO
         rows = draw_rows(ScoringModel.load(first, {}), 1000)
         registry.move_champion(NAME, versions[0], expected_generation=0, by="benchmark", reason="the first")
@@ -159,7 +157,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         started = time.perf_counter()
         with Callers(port, rows) as callers:
             for number in range(options.swaps):
-                seconds.append(swap(registry, admin, versions[(number + 1) % 2], options.workers))
+                seconds.append(swap(registry, admin, versions[(number + 1) % len(versions)], options.workers))
                 sizes.append(measure(process))
         return report(options, seconds, sizes, callers, time.perf_counter() - started)
 

@@ -1,4 +1,4 @@
-"""What a load test serves: two versions of a model whose answers differ, and real rows for them."""
+"""What a load test serves: versions of a model that answer differently in turns, and real rows."""
 
 import csv
 import subprocess
@@ -13,7 +13,7 @@ import numpy as np
 import psycopg
 from flight_models import CATEGORICAL, FEATURES, flights
 from numpy.typing import NDArray
-from scratch_servers import publish_mojo
+from scratch_servers import publish_turns
 
 from mojoline.features.fetch import fetch_rows
 from mojoline.model_spec import ModelSpec, load_spec
@@ -37,7 +37,7 @@ features:
 
 @dataclass(frozen=True)
 class Subject:
-    """A model, its two versions, and the rows that are asked for; each holds its entity key."""
+    """A model, versions that take turns, and the rows that are asked for; each holds its entity key."""
 
     spec: ModelSpec
     registry: FilesystemRegistry
@@ -61,15 +61,18 @@ class Subject:
         return found
 
 
-def demo_subject(settings: Settings, stack: StackState) -> Subject:
-    """The two newest versions of the demo's flights; the demo makes them where they are missing."""
+def demo_subject(settings: Settings, stack: StackState, scratch: Path) -> Subject:
+    """The two newest versions of the demo's flights, published in `scratch`; the demo runs if it must."""
     spec = load_spec(settings.models_dir / "flights.yaml")
-    registry = open_registry(settings.registry_url)
-    if len(registry.versions(spec.name)) < 2:
+    demo = open_registry(settings.registry_url)
+    if len(demo.versions(spec.name)) < 2:
         subprocess.run([sys.executable, "-m", "mojoline.cli.main", "demo", "--exit"], check=True, cwd=ROOT)
         up(settings, only=DATA)
+    newest = [demo.directory(spec.name, version) for version in demo.versions(spec.name)[-2:]]
+    registry = open_registry(f"file://{scratch}/registry")
+    versions = publish_turns(registry, spec.name, newest, scratch)
     rows = list(islice(fetch_rows(stack.database_url, spec, since=None, until=None), MOST_ROWS))
-    return Subject(spec, registry, registry.versions(spec.name)[-2:], rows, settings.models_dir)
+    return Subject(spec, registry, versions, rows, settings.models_dir)
 
 
 def timetable_subject(mojos: Sequence[Path], stack: StackState, scratch: Path) -> Subject:
@@ -80,10 +83,7 @@ def timetable_subject(mojos: Sequence[Path], stack: StackState, scratch: Path) -
     spec = load_spec(models / "timetable.yaml")
     registry = open_registry(f"file://{scratch}/registry")
     tags = {"entity_key": spec.source.entity_key, "event_time": spec.source.event_time}
-    versions = [
-        publish_mojo(registry, spec.name, mojo, scratch / f"draft-{number}", tags).version
-        for number, mojo in enumerate(mojos)
-    ]
+    versions = publish_turns(registry, spec.name, mojos, scratch, tags)
     rows = [
         {"flight_id": f"T{number}", **{n: f[n] if n in CATEGORICAL else float(f[n]) for n in FEATURES}}
         for number, f in enumerate(islice(flights(), MOST_ROWS))

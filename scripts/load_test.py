@@ -6,9 +6,9 @@
     python scripts/load_test.py --saturate [...]                # the highest rate at p99 < 50 ms, no swaps
 
 Two versions of the flights model that the demo published take turns as champion; the demo runs first where
-there are none. With `--versions` two MOJOs are published as versions of a model of their own in a registry
-that is removed afterwards; its features are the flights' columns they name. The server, its Postgres and its
-Redis are started and ended here, on ports of their own.
+there are none. With `--versions` two MOJOs are published as versions of a model of their own; its features
+are the flights' columns they name. All are copied into a registry that is removed afterwards, each twice, so
+that each swap loads its version anew. The server is started and ended here, on ports of its own.
 Every request is another stored row, or (in mode `mixed`, one in five) its key. The client compares every
 answer with what the version it names gives for that row, computed beforehand, so it finds:
 
@@ -92,10 +92,10 @@ def main() -> int:
         subject = (
             timetable_subject(options.versions, stack, place)
             if options.versions
-            else demo_subject(settings, stack)
+            else demo_subject(settings, stack, place)
         )
         expected = subject.expected()
-        first, second = subject.versions
+        first, second = subject.versions[:2]
         differing = float(np.mean(expected[first] != expected[second]))
         if differing <= LEAST_DIFFERING:
             raise SystemExit(f"the versions differ in {differing:.1%} of the rows: nothing would be proven")
@@ -180,7 +180,7 @@ def run(
             if wait_for(client, pause) or time.monotonic() > ends - GRACE or not options.swap_every:
                 continue
             turn += 1
-            swap(subject, admin_client, subject.versions[turn % 2], champions)
+            swap(subject, admin_client, subject.versions[turn % len(subject.versions)], champions)
         pulse.stop()
         control.wait(30)
         metrics = {**read_metrics(api), **counters.report()}

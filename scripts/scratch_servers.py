@@ -3,7 +3,7 @@
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,11 +70,40 @@ def draw_rows(scoring: ScoringModel, count: int, seed: int = 1) -> list[dict[str
     return [dict(zip(names, row, strict=True)) for row in zip(*(c.tolist() for _, c in columns), strict=True)]
 
 
+def publish_turns(
+    registry: FilesystemRegistry,
+    name: str,
+    paths: Sequence[Path],
+    scratch: Path,
+    tags: Mapping[str, str] | None = None,
+) -> list[str]:
+    """Versions that can take turns for ever, each being loaded anew when its turn comes.
+
+    A server keeps the champion and the version before it, so every model is published twice.
+    """
+    return [
+        publish_mojo(
+            registry, name, path, scratch / f"draft-{number}", tags, copy=number // len(paths)
+        ).version
+        for number, path in enumerate([*paths, *paths])
+    ]
+
+
 def publish_mojo(
-    registry: FilesystemRegistry, name: str, path: Path, draft: Path, tags: Mapping[str, str] | None = None
+    registry: FilesystemRegistry,
+    name: str,
+    path: Path,
+    draft: Path,
+    tags: Mapping[str, str] | None = None,
+    copy: int = 0,
 ) -> Manifest:
-    """Publish a MOJO (with `tags`), or the directory of a version as it is, as a version of `name`."""
+    """Publish a MOJO (with `tags`), or the directory of a version as it is, as a version of `name`.
+
+    Equal content keeps its version; with another `copy` it becomes another one.
+    """
     draft.mkdir(parents=True)
+    if copy:
+        (draft / "copy.txt").write_text(f"{copy}\n", encoding="utf-8")
     if path.is_dir() and (path / MANIFEST).exists():
         known = read_manifest(path)
         for entry in known.files:
