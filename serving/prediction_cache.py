@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from prometheus_client import Counter
 
+from mojoline.runtime.errors import RowRefusedError
 from mojoline.runtime.scoring_model import Columns, Rows
 from serving.errors import RedisUnavailableError
 from serving.metrics import CACHE_JOINED, CACHE_LATENCY, CACHE_REQUESTS, INFERENCES
@@ -118,7 +119,11 @@ class PredictionCache:
         )
         keys = prediction_keys(served, matrix, options)
         first = {key: row for row, key in reversed(list(enumerate(keys)))}
-        known, state = await self._fly(served, matrix, first)
+        try:
+            known, state = await self._fly(served, matrix, first)
+        except RowRefusedError:  # it names a row of those that were not known
+            await self._infer(served, matrix)
+            raise
         return np.stack([known[key] for key in keys]), state
 
     async def _fly(

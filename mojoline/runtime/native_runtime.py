@@ -1,6 +1,6 @@
 """H2O-3 MOJOs, scored by mojo_scorer."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,13 @@ class NativeRuntime:
         except (mojo_scorer.MojoError, OSError) as error:
             raise RuntimeModelError(f"{archive} cannot be loaded: {error}") from error
         model = self._model
+        if model.category == "WordEmbedding":
+            raise RuntimeModelError(f"{archive} holds the vectors of words (word2vec): it predicts no rows")
         self.feature_names: list[str] = list(model.feature_names)
+        self._width = len(self.feature_names)
+        self._offset: str | None = model.offset_column
+        if self._offset is not None and self._offset not in self.feature_names:
+            self.feature_names.append(self._offset)  # an input like others to whoever sends rows
         self.domains: dict[str, list[str]] = dict(model.domains)
         self.output_names: list[str] = list(model.output_names)
         domain = model.response_domain
@@ -38,11 +44,12 @@ class NativeRuntime:
     def matrix(self, data: Rows | Columns, fill: Mapping[str, float]) -> NDArray[np.float64]:
         """Rows or columns as the model's inputs: float64[n, k], levels by index, gaps and unseen filled."""
         try:
-            return impute(self._model.matrix(data), self.feature_names, fill)
-        except mojo_scorer.RowError as error:
-            raise RowRefusedError(str(error)) from error
+            matrix = self._model.matrix(data)
         except mojo_scorer.MojoError as error:
-            raise RuntimeModelError(str(error)) from error
+            raise _as_ours(error) from error
+        if len(self.feature_names) > self._width:
+            matrix = np.column_stack([matrix, self._offsets(data, len(matrix))])
+        return impute(matrix, self.feature_names, fill)
 
     def score(self, data: Rows | Columns, fill: Mapping[str, float]) -> NDArray[np.float64]:
         """As `ScoringRuntime.score`."""
@@ -50,11 +57,28 @@ class NativeRuntime:
 
     def score_matrix(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         """The scores of what `matrix` made."""
+        inputs, offset = matrix, None
+        if self._offset is not None:
+            offset = np.ascontiguousarray(matrix[:, self.feature_names.index(self._offset)])
+            inputs = np.ascontiguousarray(matrix[:, : self._width])
         try:
-            scores: NDArray[np.float64] = self._model.score(matrix)
+            scores: NDArray[np.float64] = self._model.score(inputs, offset)
         except mojo_scorer.MojoError as error:
-            raise RuntimeModelError(str(error)) from error
+            raise _as_ours(error) from error
         return scores
+
+    def _offsets(self, data: Rows | Columns, rows: int) -> NDArray[np.float64]:
+        """The offset of each of so many rows: float64[n], NaN where it is missing."""
+        name = str(self._offset)
+        values: Sequence[object] | NDArray[np.generic]
+        if isinstance(data, Mapping):
+            values = data.get(name, [None] * rows)
+        else:
+            values = [row.get(name) for row in data]
+        try:
+            return np.array(values, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise RowRefusedError(f"column {name!r}: an offset is a number, or missing") from error
 
     def contribution_names(self) -> list[str]:
         """As `ExplainingRuntime.contribution_names`."""
@@ -70,6 +94,10 @@ class NativeRuntime:
             return shares
 
 
+def _as_ours(error: mojo_scorer.MojoError) -> RuntimeModelError:
+    return (RowRefusedError if isinstance(error, mojo_scorer.RowError) else RuntimeModelError)(str(error))
+
+
 @contextmanager
 def _explained() -> Iterator[None]:
     try:
@@ -78,9 +106,9 @@ def _explained() -> Iterator[None]:
         raise ContributionsError("this build of the scorer computes no contributions") from error
     except mojo_scorer.UnsupportedError as error:
         raise ContributionsError(str(error)) from error
-    except mojo_scorer.RowError as error:
-        raise RowRefusedError(str(error)) from error
-    except (mojo_scorer.MojoError, OSError) as error:
+    except mojo_scorer.MojoError as error:
+        raise _as_ours(error) from error
+    except OSError as error:
         raise RuntimeModelError(str(error)) from error
 
 

@@ -56,7 +56,7 @@ class MatrixRuntime(Protocol):
         ...
 
     def score_matrix(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The scores of what `matrix` made; RuntimeModelError if the runtime fails."""
+        """The scores of what `matrix` made; raises as `ScoringRuntime.score`."""
         ...
 
 

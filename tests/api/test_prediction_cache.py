@@ -11,14 +11,16 @@ from redis.crc import key_slot
 from mojoline.registry.filesystem_registry import open_registry
 from mojoline.registry.golden import GoldenRows
 from mojoline.registry.manifest import GOLDEN
+from mojoline.runtime.errors import RowRefusedError
 from mojoline.settings import load_settings
 from serving.metrics import POOL_TIMED_OUT
 from serving.offload import Offload
+from serving.plain_models import PlainModels
 from serving.prediction_cache import PredictionCache, prediction_keys
 from serving.prediction_cache_costs import FIRST_LOOKUPS, CacheCosts
 from serving.redis_pool import RedisPool, open_redis_pool
 from serving.version_loading import load_version
-from tests.api.live_server import new_registry, publish, server_thread
+from tests.api.live_server import ROOT, new_registry, publish, server_thread
 from tests.api.store_processes import RedisProcess
 from tests.api.waiting import until
 from tests.data.tiny_versions import TINY_MODELS, tiny_draft, tiny_facts
@@ -94,6 +96,22 @@ def test_a_second_request_is_answered_from_redis(server, versions):
     ttls = {server.do("PTTL", key) for key in keys_of(server) if key.startswith(start)}
     assert len(ttls) > 3  # with jitter
     assert all(80_000 < ttl <= 110_000 for ttl in ttls)
+
+
+def test_a_row_that_is_refused_is_named_by_its_place_in_the_request(server):
+    """Although the rows before it are known, and not scored again."""
+    models = PlainModels({"skipping": ROOT / "native" / "tests" / "zoo" / "glm_skip.zip"})
+    served = load_version(models, "skipping", models.aliases("skipping").champion)
+    domains = served.scoring.domains
+    complete = {name: domains.get(name, [0.5])[0] for name in served.scoring.feature_names}
+
+    async def work(cache, _):
+        await cache.score(served, [complete], 1)
+        await until(lambda: len(keys_of(server)) == 1)
+        with pytest.raises(RowRefusedError, match="row 1:"):
+            await cache.score(served, [complete, {}], 2)
+
+    run(server, work)
 
 
 def test_the_scores_are_redis_own(server, versions):

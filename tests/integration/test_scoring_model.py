@@ -1,7 +1,9 @@
 """The scorer with the imputation before it, on real MOJOs and rows that the training cluster scored."""
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+import mojo_scorer
 import numpy as np
 import pytest
 
@@ -11,6 +13,7 @@ from mojoline.runtime.scoring_model import ScoringModel
 from tests.data.tiny_versions import TINY_MODELS, tiny_facts
 
 MODELS = ["first", "second", "regression"]
+ZOO = Path(__file__).parents[2] / "native" / "tests" / "zoo"
 
 
 def load(which):
@@ -88,3 +91,33 @@ def test_what_is_no_mojo_is_refused_with_its_path(tmp_path, content):
         path.write_bytes(content)
     with pytest.raises(RuntimeModelError, match=r"mojo\.zip cannot be loaded"):
         ScoringModel.load(path, {})
+
+
+def test_the_offset_of_a_model_is_an_input_like_others():
+    model = ScoringModel.load(ZOO / "gbm_offset.zip", {})
+    assert model.feature_names[-1] == "shift"
+    row = {"alpha": 0.5, "beta": -1.0, "few": "a"}
+    shifts = [-1.0, 0.0, 0.5]
+    rows = [{**row, "shift": shift} for shift in shifts]
+    columns = {name: [one[name] for one in rows] for name in rows[0]}
+    expected = mojo_scorer.load(ZOO / "gbm_offset.zip").predict([row] * 3, shifts)
+    assert len(set(expected["yes"])) == 3
+    for data in (rows, columns):
+        assert model.score(data)[:, 1].tolist() == list(expected["yes"])
+    with pytest.raises(RowRefusedError, match="row 1: the offset is missing"):
+        model.score([rows[0], row])
+    assert ScoringModel.load(ZOO / "gbm_offset.zip", {"shift": 0.5}).score([row])[0, 1] == expected["yes"][2]
+    # one that is among the model's inputs already stands there once
+    assert ScoringModel.load(ZOO / "coxph_offset.zip", {}).feature_names.count("shift") == 1
+
+
+def test_a_row_that_the_model_refuses_is_the_callers_matter():
+    model = ScoringModel.load(ZOO / "glm_skip.zip", {})  # trained to fill no gaps
+    complete = {name: model.domains.get(name, [0.5])[0] for name in model.feature_names}
+    with pytest.raises(RowRefusedError, match=r"row 1: .* missing"):
+        model.score([complete, {}])
+
+
+def test_word_vectors_are_no_model_of_rows():
+    with pytest.raises(RuntimeModelError, match="vectors of words"):
+        ScoringModel.load(ZOO / "word2vec.zip", {})
