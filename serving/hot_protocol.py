@@ -21,6 +21,7 @@ from serving.request_reading import SMALL_BODY, WholeRequest
 from serving.request_scope import IN_PROGRESS, failure, note_request, read_request_id
 
 HOLD_SECONDS = 0.05  # for the body of clients that send it apart from the head
+ANSWERED_AT_ONCE = 8  # requests of one piece of what arrives; others have their turn after that
 
 
 class HotProtocol(PatientProtocol):
@@ -31,6 +32,7 @@ class HotProtocol(PatientProtocol):
     _endpoint: Endpoint | None = None  # of the request that is held back until it is whole
     _parts: list[bytes]
     _holding: asyncio.TimerHandle | None = None
+    _answered = 0  # of the piece that is being read
 
     @staticmethod
     def is_draining() -> bool:
@@ -47,6 +49,7 @@ class HotProtocol(PatientProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Read on; a request that is still held back afterwards has a moment to become whole."""
+        self._answered = 0
         super().data_received(data)
         if self._endpoint is None:
             return
@@ -97,6 +100,7 @@ class HotProtocol(PatientProtocol):
         parser = self.parser
         return (
             parser.get_method() == b"POST"
+            and self._answered < ANSWERED_AT_ONCE
             and self._received <= SMALL_BODY
             and not (self.pipeline or self._is_answering() or self.flow.write_paused)
             and not (self.expect_100_continue or parser.should_upgrade())
@@ -130,6 +134,7 @@ class HotProtocol(PatientProtocol):
             super().on_body(part)
 
     def _answer(self, endpoint: Endpoint, content: bytes) -> None:
+        self._answered += 1
         scope: Any = self.scope
         scope["request_id"] = read_request_id(self.headers)
         cycle = HotCycle(scope, keep_alive=self.parser.should_keep_alive())

@@ -11,6 +11,7 @@ from mojoline.settings import ServingSettings
 
 HEAD_BYTES = 65_536
 PIPELINED = 32  # heads that may wait behind the request that is being answered
+CHUNKS = 4096  # of one body; parsing a tiny one costs as much as a large one
 
 _OFFER = (b"upgrade", b"http2-settings")
 
@@ -30,6 +31,7 @@ class PatientProtocol(HttpToolsProtocol):
     _arrival: asyncio.TimerHandle | None = None
     _answering: RequestResponseCycle | None = None
     _received = 0  # bytes of the message that is arriving
+    _chunks = 0  # of its body
     _head_complete = False
     _complete = False
     _had_time = False
@@ -77,6 +79,7 @@ class PatientProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A request begins."""
         self._head_complete = self._complete = self._had_time = False
+        self._chunks = 0
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
@@ -91,6 +94,13 @@ class PatientProtocol(HttpToolsProtocol):
             raise ValueError(self._refusal)
         self._head_complete = True
         super().on_headers_complete()
+
+    def on_chunk_header(self) -> None:
+        """A chunk of the body begins."""
+        self._chunks += 1
+        if self._chunks > CHUNKS:
+            self._refusal = (413, f"the body has more than {CHUNKS} chunks: send larger ones")
+            raise ValueError(self._refusal)
 
     def on_message_complete(self) -> None:
         """The request is there."""

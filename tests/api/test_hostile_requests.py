@@ -6,6 +6,8 @@ import time
 import psutil
 import pytest
 
+from serving.hot_protocol import ANSWERED_AT_ONCE
+from serving.http_protocol import CHUNKS
 from tests.api.live_server import golden, new_registry, publish, server_thread
 from tests.api.raw_http import RawConnection, head, request
 
@@ -166,6 +168,14 @@ def test_endless_chunks_and_trailers_are_cut_off(connect):
     assert trailed.is_closed(20)
 
 
+def test_a_body_of_tiny_chunks_is_refused_before_it_costs_much(connect):
+    """To parse a chunk of one byte costs as much as to parse a large one, and is done on the event loop."""
+    one = connect().send(head("Transfer-Encoding: chunked") + b"1\r\n \r\n" * (CHUNKS + 1))
+    status, content = one.answer()
+    assert (status, str(CHUNKS) in content["error"]) == (413, True)
+    assert one.is_closed(20)
+
+
 def test_chunks_are_put_together(connect):
     chunks = b"".join(b"1\r\n%c\r\n" % byte for byte in GOOD)
     one = connect().send(head("Transfer-Encoding: chunked") + chunks + b"0\r\n\r\n")
@@ -184,6 +194,21 @@ def test_nobody_queues_without_end_on_one_connection(server, connect):
     server.api.post("/predict", content=GOOD).raise_for_status()
     assert one.answer()[0] in (200, 503)
     server.wait(lambda: one.is_closed(1))
+
+
+def test_a_burst_of_one_connection_does_not_hold_up_the_others(tmp_path):
+    """However short a request is: few of those that come in one piece are answered at once."""
+    registry = new_registry(tmp_path)
+    publish(registry, "first")
+    with server_thread(registry, serving={"offload": "never"}) as live:
+        live.wait_ready()
+        with RawConnection(live.ports[0]) as one:
+            one.send(request(GOOD) * 300)
+            statuses = [one.answer()[0]]
+            while statuses[-1] == 200:
+                statuses.append(one.answer()[0])
+        assert statuses[-1] == 503
+        assert ANSWERED_AT_ONCE < len(statuses) < 100
 
 
 def test_another_protocol_is_not_spoken(connect):
