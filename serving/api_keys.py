@@ -17,7 +17,9 @@ from serving.metrics import SHED
 from serving.rate_limit import RateLimit
 from serving.responses import error_response
 
-OPEN_PATHS = frozenset({"/v2/health/live", "/v2/health/ready", "/livez", "/readyz", "/healthz", "/ping"})
+OPEN_PATHS = frozenset(
+    {"/v2/health/live", "/v2/health/ready", "/livez", "/readyz", "/healthz", "/health", "/ping"}
+)
 
 
 class ApiKeys:

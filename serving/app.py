@@ -53,6 +53,7 @@ def create_app(
         docs_url="/docs" if docs else None,
         openapi_url="/openapi.json" if docs else None,
         redoc_url=None,
+        redirect_slashes=False,  # its answer would name whatever host the caller did
         telemetry=_SILENT,
     )
     app.state.context = shared

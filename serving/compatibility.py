@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from serving.context import ServingContext
 from serving.data_plane import DataPlane
@@ -22,6 +22,7 @@ from serving.h2o_dialect import (
 from serving.inference import Question
 from serving.mlflow_dialect import read_invocations
 from serving.openapi_parts import (
+    ERRORS,
     INSTANCES_BODY,
     INVOCATIONS_BODY,
     TABLE_BODY,
@@ -44,7 +45,7 @@ class Compatibility:
         self._context = context
         self._plane = plane
         self._limits = context.settings.serving
-        self.router = APIRouter()
+        self.router = APIRouter(responses=ERRORS)
         self._add("/invocations", self.invocations, INVOCATIONS_BODY)
         self._add("/model/score", self.score, TABLE_BODY)
         self._add("/model/contribution", self.contribution, TABLE_BODY)
@@ -101,5 +102,11 @@ class Compatibility:
     def _add(self, path: str, endpoint: Any, schema: dict[str, Any] | None = None) -> None:  # noqa: ANN401
         parameters = path_parameters(path) if "{" in path else {"parameters": [_MODEL]}
         extra = {**parameters, **(body_of(schema) if schema else {})}
-        method = "POST" if schema else "GET"
-        self.router.add_api_route(path, endpoint, methods=[method], response_model=None, openapi_extra=extra)
+        self.router.add_api_route(
+            path,
+            endpoint,
+            methods=["POST" if schema else "GET"],
+            response_class=PlainTextResponse if path == "/model/id" else JSONResponse,
+            response_model=None,
+            openapi_extra=extra,
+        )

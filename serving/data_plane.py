@@ -15,7 +15,7 @@ from serving.infer_dialect import read_infer
 from serving.inference import Answer, Question
 from serving.json_reading import parse_json, show
 from serving.model_statistics import index_models, model_statistics
-from serving.openapi_parts import INDEX_BODY, INFER_BODY, PREDICT_BODY, body_of, path_parameters
+from serving.openapi_parts import ERRORS, INDEX_BODY, INFER_BODY, PREDICT_BODY, body_of, path_parameters
 from serving.predict_dialect import read_predict
 from serving.predictor import Predictor
 from serving.request_reading import read_body, read_event_time, read_header_length
@@ -36,7 +36,7 @@ class DataPlane:
         self._limits = context.settings.serving
         self._predictor = Predictor(context)
         self._admission = Admission(self._limits.max_inflight, self._limits.timeout_seconds)
-        self.router = APIRouter()
+        self.router = APIRouter(responses=ERRORS)
         _version()  # looks through every installed package: not while somebody waits
         get, post = self._get, self._post
         get("/v2", self.server_metadata)
@@ -46,7 +46,7 @@ class DataPlane:
         post("/predict", self.predict, PREDICT_BODY)
         post("/v2/repository/index", self.repository_index, INDEX_BODY)
         get("/v2/models/stats", self.statistics)
-        for alias in ("/livez", "/healthz", "/ping"):
+        for alias in ("/livez", "/healthz", "/health", "/ping"):
             get(alias, self.live)
         get("/readyz", self.ready)
         for version in ("", "/versions/{version}"):
@@ -167,6 +167,9 @@ class DataPlane:
     def _get(self, path: str, endpoint: Any) -> None:  # noqa: ANN401 - any of the methods above
         self.router.add_api_route(
             path, endpoint, methods=["GET"], response_model=None, openapi_extra=path_parameters(path)
+        )
+        self.router.add_api_route(
+            path, endpoint, methods=["HEAD"], response_model=None, include_in_schema=False
         )
 
     def _post(self, path: str, endpoint: Any, schema: dict[str, Any]) -> None:  # noqa: ANN401 - as above

@@ -2,7 +2,24 @@
 
 from typing import Any
 
+ERRORS: dict[int | str, dict[str, Any]] = {
+    "default": {
+        "description": "Refused (4xx) or failed (5xx)",
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["error"],
+                    "properties": {"error": {"type": "string"}},
+                }
+            }
+        },
+    }
+}
+"""The answers of every operation besides 200."""
+
 _ROWS = {"type": "array", "minItems": 1, "items": {"type": "object"}}
+_PARAMETERS = {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}}
 _TENSOR = {
     "type": "object",
     "required": ["name", "shape", "datatype", "data"],
@@ -10,6 +27,7 @@ _TENSOR = {
         "name": {"type": "string"},
         "shape": {"type": "array", "items": {"type": "integer"}},
         "datatype": {"type": "string"},
+        "parameters": _PARAMETERS,
         "data": {"type": "array"},
     },
 }
@@ -28,8 +46,16 @@ INFER_BODY = {
     "required": ["inputs"],
     "properties": {
         "id": {"type": "string"},
+        "parameters": _PARAMETERS,
         "inputs": {"type": "array", "minItems": 1, "items": _TENSOR},
-        "outputs": {"type": "array", "items": {"type": "object", "properties": {"name": {"type": "string"}}}},
+        "outputs": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["name"],
+                "properties": {"name": {"type": "string"}, "parameters": _PARAMETERS},
+            },
+        },
     },
 }
 
@@ -39,7 +65,11 @@ _TABLE_ROWS = {"type": "array", "items": {"type": "array"}}
 TABLE_BODY = {
     "type": "object",
     "required": ["fields", "rows"],
-    "properties": {"fields": {"type": "array", "items": {"type": "string"}}, "rows": _TABLE_ROWS},
+    "properties": {
+        "fields": {"type": "array", "items": {"type": "string"}},
+        "rows": _TABLE_ROWS,
+        "requestShapleyValueType": {"enum": ["NONE", "ORIGINAL", "TRANSFORMED"]},
+    },
 }
 INSTANCES_BODY = {
     "type": "object",

@@ -20,7 +20,7 @@ DATATYPES = ("BOOL", *INTEGERS, *FLOATS, "BYTES")
 MATRIX = "predict"
 CONTRIBUTIONS = "contributions"
 
-_REQUEST_KEYS = ("id", "parameters", "inputs", "outputs")
+_REQUEST_KEYS = ("id", "model_name", "parameters", "inputs", "outputs")
 _OUTPUT_KEYS = ("name", "parameters")
 _INPUT_KEYS = ("name", "shape", "datatype", "parameters", "data")
 
@@ -67,6 +67,8 @@ def parse_inference(served: ServedModel, content: Mapping[str, Any], max_rows: i
     identifier = content.get("id")
     if identifier is not None and not isinstance(identifier, str):
         raise bad_request(f"id is {show(identifier)}; text is needed")
+    if content.get("model_name") not in (None, served.name):  # the path has said it; some clients repeat it
+        raise bad_request(f"model_name is {show(content['model_name'])}; the path asks {served.name}")
     parameters = _read_parameters(content, "the body")
     inputs = content.get("inputs")
     if not isinstance(inputs, list) or not inputs:
@@ -93,9 +95,11 @@ def parse_inference(served: ServedModel, content: Mapping[str, Any], max_rows: i
         column = columns.get(name, passed_over.get(name))
         if column is None or None in column:
             raise missing_value(f"input {name}")
-    outputs, binary = _parse_outputs(served, content.get("outputs"))
-    all_binary = outputs is None and parameters.get("binary_data_output") is True
-    return InferenceRequest(identifier, rows, columns, passed_over, outputs, binary, all_binary)
+    all_binary = parameters.get("binary_data_output") is True
+    outputs, binary = _parse_outputs(served, content.get("outputs"), all_binary)
+    return InferenceRequest(
+        identifier, rows, columns, passed_over, outputs, binary, all_binary and outputs is None
+    )
 
 
 def output_tensors(served: ServedModel, result: Scores, request: InferenceRequest) -> list[dict[str, Any]]:
@@ -204,8 +208,12 @@ def _fits(value: object, datatype: str) -> bool:
 def _parse_outputs(
     served: ServedModel,
     outputs: Any,  # noqa: ANN401 - any JSON value
+    all_binary: bool,
 ) -> tuple[list[str] | None, frozenset[str]]:
-    """The wanted outputs (None: all but contributions), and those of them that are wanted as bytes."""
+    """The wanted outputs (None: all but contributions), and those of them that are wanted as bytes.
+
+    `all_binary` holds for those that do not say it themselves.
+    """
     if outputs is None or outputs == []:
         return None, frozenset()
     known = [*(["predict"] if served.has_labels else []), *served.output_fields, CONTRIBUTIONS]
@@ -219,7 +227,7 @@ def _parse_outputs(
         if name in names:
             raise bad_request(f"outputs[{index}] names {show(name)} a second time")
         require_keys(item, _OUTPUT_KEYS, f"outputs[{index}]")
-        if _read_parameters(item, f"outputs[{index}]").get("binary_data") is True:
+        if _read_parameters(item, f"outputs[{index}]").get("binary_data", all_binary) is True:
             binary.add(str(name))
         names.append(str(name))
     return names, frozenset(binary)

@@ -1,6 +1,7 @@
 """The prediction API over HTTP: the numbers are H2O's own, every refusal says what to change."""
 
 import json
+import struct
 
 import httpx
 import pytest
@@ -117,6 +118,28 @@ def test_inference_takes_columns_as_clients_send_them(server):
     assert response.json()["id"] == response.headers["X-Request-Id"]
 
 
+def test_the_body_may_repeat_the_models_name(server):
+    """KServe's client does, and so does the example of the binary extension."""
+    inputs = as_tensors(golden("first").rows[:1], golden("first").columns)
+    assert infer(server, {"model_name": "tiny", "inputs": inputs}).status_code == 200
+    assert "delay" in error_of(infer(server, {"model_name": "delay", "inputs": inputs}), 400)
+
+
+def test_what_holds_for_all_outputs_can_be_overridden_for_one(server):
+    content = {
+        "inputs": as_tensors(golden("first").rows[:1], golden("first").columns),
+        "parameters": {"binary_data_output": True},
+        "outputs": [{"name": "p0"}, {"name": "p1", "parameters": {"binary_data": False}}],
+    }
+    answer = infer(server, content)
+    length = int(answer.headers["Inference-Header-Content-Length"])
+    p0, p1 = json.loads(answer.content[:length])["outputs"]
+    assert "data" not in p0
+    assert p0["parameters"] == {"binary_data_size": 8}
+    (first,) = struct.unpack("<d", answer.content[length:])
+    assert first + p1["data"][0] == pytest.approx(1)
+
+
 def test_metadata(server):
     assert server.api.get("/v2").json()["name"] == "mojoline"
     assert server.api.get("/v2/models").json() == {"models": ["delay", "tiny"]}
@@ -133,6 +156,9 @@ def test_metadata(server):
 def test_health(server):
     assert server.api.get("/v2/health/live").json() == {"live": True}
     assert server.api.get("/v2/health/ready").json() == {"ready": True, "live": True}
+    for alias in ("/livez", "/healthz", "/health", "/ping"):
+        assert server.api.get(alias).json() == {"live": True}
+        assert (server.api.head(alias).status_code, server.api.head(alias).content) == (200, b"")
 
 
 def test_request_ids_are_echoed_or_made(server):
@@ -286,6 +312,7 @@ def test_unknown_places(server):
     assert "nobody" in error_of(infer(server, {}, "nobody"), 404)
     assert "20990101T000000Z" in error_of(infer(server, {}, "tiny", "20990101T000000Z-0123456789ab"), 404)
     assert "no such path" in error_of(server.api.get("/v3"), 404)
+    assert "no such path" in error_of(server.api.post("/predict/", json={}), 404)  # no redirect to any host
     assert "not allowed" in error_of(server.api.get("/predict"), 405)
     assert "tiny" in error_of(
         server.api.post("/predict", json={"rows": [{}]}), 400
@@ -323,6 +350,7 @@ def test_the_openapi_page_knows_every_route(server):
     paths = server.api.get("/openapi.json").json()["paths"]
     for path in ("/predict", "/v2/models/{model}/infer", "/v2/models/{model}/versions/{version}/infer"):
         assert "requestBody" in paths[path]["post"]
+        assert set(paths[path]["post"]["responses"]) == {"200", "default"}
     assert "get" in paths["/v2/health/ready"]
 
 
