@@ -118,6 +118,9 @@ class ServingSettings(_Group):
         default=None, description="JSON lines of what was done on the control plane; they are logged as well"
     )
     grpc: bool = Field(default=True, description="also serve gRPC, where grpcio is installed")
+    drift_seconds: float = Field(
+        default=60.0, ge=0, description="how often the drift of each variant is measured; 0: never"
+    )
     docs: bool = Field(default=False, description="show /docs and /openapi.json")
     log: Literal["json", "text"] = Field(default="json", description="how log lines are written")
     drain_delay_seconds: float = Field(

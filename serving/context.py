@@ -17,6 +17,7 @@ from serving.prediction_cache import PredictionCache
 from serving.pushes import Pushes
 from serving.shadow import ShadowScorer
 from serving.slot_status import served_state
+from serving.variant_drift import DriftWatch
 from serving.worker_states import WorkerStates, shared_directory
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class ServingContext:
         )
         self.redis_pool: RedisPool | None = None
         self.reservoir: ReservoirWriter | None = None
+        self._drift: DriftWatch | None = None
         self.pushes = Pushes(self._open_redis())
         self.shadow = ShadowScorer()
         self._canary_guard = CanaryGuard(self)
@@ -67,6 +69,8 @@ class ServingContext:
         self.catalog.start()
         self.pushes.start()
         self._canary_guard.start()
+        if self._drift is not None:
+            self._drift.start()
         self._loop_lag.start()
 
     async def close(self) -> None:
@@ -74,6 +78,8 @@ class ServingContext:
         self.catalog.draining = True
         self._loop_lag.stop()
         await self._canary_guard.close()
+        if self._drift is not None:
+            await self._drift.close()
         await self.pushes.close()
         await self.catalog.close()
         await self.cache.close()
@@ -97,7 +103,10 @@ class ServingContext:
         if self.settings.reservoir_redis_url is not None:
             from mojoline.drift.reservoir import ReservoirWriter
 
-            self.reservoir = ReservoirWriter(self.settings.reservoir_redis_url.get_secret_value())
+            reservoir_url = self.settings.reservoir_redis_url.get_secret_value()
+            self.reservoir = ReservoirWriter(reservoir_url)
+            if self.states.worker == 0 and self.settings.serving.drift_seconds:
+                self._drift = DriftWatch(self, reservoir_url)
         if self.settings.redis_url is None:
             return None
         from serving.redis_channel import RedisChannel

@@ -119,7 +119,7 @@ MISSING_VALUES = Counter(
     "mojoline_missing_value_total", "Values that scored rows did not have", ["model_name", "column"]
 )
 
-# experiments; how the variants' predictions drift is in the reservoir, which keeps them apart
+# experiments; how the variants drift is told by `drift_metrics`, since it goes again
 _VARIANT = ["model_name", "experiment", "variant"]
 VARIANT_REQUESTS = Counter(
     "mojoline_variant_requests_total", "Requests of a variant: answered or failed", [*_VARIANT, "result"]

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from serving.batched_measures import flush_measures
+from serving.drift_metrics import VariantDrifts
 from serving.served_metrics import ServedVersions
 from serving.worker_states import WorkerStates, shared_directory
 
@@ -27,13 +28,13 @@ def open_registry() -> CollectorRegistry:
 
 
 def metrics_page(states: WorkerStates) -> Callable[[Request], Awaitable[Response]]:
-    """The page of a server: every measure, and what each of its workers serves."""
-    served = ServedVersions(states)
+    """The page of a server: every measure, what each of its workers serves, and how that drifts."""
+    served = ServedVersions(states), VariantDrifts(states)
 
     async def show(request: Request) -> Response:
         """As text of Prometheus or, where it is asked for, of OpenMetrics."""
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
-        together = _Together(open_registry(), served)
+        together = _Together(open_registry(), *served)
         # it reads files of every worker, and is long: not on the event loop
         page = await asyncio.get_running_loop().run_in_executor(None, encode, together)
         return Response(page, headers={"Content-Type": content_type})

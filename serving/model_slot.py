@@ -17,6 +17,7 @@ from mojoline.registry.filesystem_reader import FilesystemReader
 from serving.metrics import SWAP_LAST_SUCCESS, SWAP_SECONDS, SWAPS
 from serving.routing import Serving
 from serving.served_model import ServedModel
+from serving.variant_drift import Drift
 from serving.variant_tally import VariantTally
 from serving.version_loading import load_version
 
@@ -51,6 +52,7 @@ class ModelSlot:
         self._lock = asyncio.Lock()
         self.loading: str | None = None
         self.seen: dict[str, tuple[int, int, float]] = {}  # how the variants do, refreshed by the guard
+        self.drift: dict[str, Drift] = {}  # of the variants, refreshed by the worker that measures it
         self._failed: int | None = None  # the generation that could not be followed
         self._pause = FIRST_RETRY
         self._retry_at = 0.0
@@ -111,7 +113,7 @@ class ModelSlot:
         if served is not before:
             self.swap_seconds = time.perf_counter() - started
             _log.info("%s serves %s (generation %d)", self.name, served.version, aliases.generation)
-        self.seen = {}
+        self.seen, self.drift = {}, {}
         SWAP_SECONDS.labels(self.name, "flip").observe(time.perf_counter() - flipped)
         SWAPS.labels(self.name, "done").inc()
         SWAP_LAST_SUCCESS.labels(self.name).set_to_current_time()

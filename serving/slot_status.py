@@ -42,6 +42,7 @@ def served_state(slot: ModelSlot) -> dict[str, object]:
         "loading": slot.loading,
         "loaded": [_describe_loaded(slot, slot.loaded[version]) for version in sorted(slot.loaded)],
         "variants": slot.seen,
+        "drift": slot.drift,
     }
 
 

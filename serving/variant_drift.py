@@ -1,0 +1,110 @@
+"""How far what each variant scored lately lies from its training data: measured from the reservoir's rows."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from mojoline.errors import MojolineError
+from serving.routing import CHAMPION, Serving
+from serving.served_model import ServedModel
+
+if TYPE_CHECKING:
+    from mojoline.drift.drift_report import DriftReport, FeatureDrift
+    from serving.context import ServingContext
+
+WINDOW = timedelta(hours=24)  # event times further back do not count
+
+_log = logging.getLogger("mojoline.serving")
+
+Drift = Mapping[str, Any]
+"""Of one variant, as `served_metrics` shows it: its version, the rows that were looked at, PSI by feature."""
+
+
+class DriftWatch:
+    """Measures all variants that answer somebody; `start` it on the loop, `close` it at the end.
+
+    The samples are those of all workers and replicas. So one worker is enough, and replicas say the same.
+    """
+
+    def __init__(self, context: "ServingContext", reservoir_url: str) -> None:
+        self._context = context
+        self._url = reservoir_url
+        self._watching: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to measure."""
+        self._watching = asyncio.get_running_loop().create_task(self._watch(), name="drift")
+
+    async def close(self) -> None:
+        """Measure no more."""
+        if self._watching is not None:
+            self._watching.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._watching
+
+    async def _watch(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(self._context.settings.serving.drift_seconds)
+            for slot in list(self._context.catalog.slots.values()):
+                if (serving := slot.serving) is None:
+                    continue
+                measured: dict[str, Drift] = {}
+                try:
+                    measured = await loop.run_in_executor(None, self._measure, serving)
+                except (
+                    MojolineError,
+                    OSError,
+                    ValueError,
+                ) as error:  # what was measured before is no longer so: nothing is shown
+                    _log.warning("%s: drift is not measured: %s", slot.name, error)
+                if slot.serving is serving:
+                    slot.drift = measured
+            self._context.write_state()
+
+    def _measure(self, serving: Serving) -> dict[str, Drift]:
+        """Variant -> its drift; without those whose version has no baseline, or that scored nothing. Slow."""
+        from mojoline.drift.baseline import Baseline
+        from mojoline.drift.drift_report import build_report
+        from mojoline.drift.reservoir_reader import read_reservoir
+
+        found: dict[str, Drift] = {}
+        for variant, served in _answering(serving).items():
+            if served.manifest.baseline_ref is None:
+                continue
+            rows = read_reservoir(
+                self._url,
+                served.name,
+                served.version,
+                variant=variant,
+                since=datetime.now(UTC) - WINDOW,
+                size=served.reservoir_size,
+            )
+            if rows:
+                directory = self._context.registry.directory(served.name, served.version)
+                content = (directory / served.manifest.baseline_ref).read_bytes()
+                baseline = Baseline.model_validate_json(content)
+                found[variant] = _describe(build_report(baseline, rows))
+        return found
+
+
+def _answering(serving: Serving) -> dict[str, ServedModel]:
+    if serving.experiment is None:
+        return {CHAMPION: serving.champion}
+    return {variant.name: serving.variants[variant.name] for variant in serving.experiment.live}
+
+
+def _describe(report: "DriftReport") -> Drift:
+    return {
+        "version": report.version,
+        "rows": report.rows,
+        "features": {feature.name: _numbers(feature) for feature in report.features},
+        "prediction": None if report.prediction is None else _numbers(report.prediction),
+    }
+
+
+def _numbers(feature: "FeatureDrift") -> tuple[float, float | None]:
+    return feature.psi, feature.critical
