@@ -122,13 +122,13 @@ class DataPlane:
     async def statistics(self, request: Request) -> Response:
         """How often each version was asked, and how long that took, since the server started."""
         model, version = request.path_params.get("model"), request.path_params.get("version")
-        return json_response(self.describe_statistics(model, version))
+        return json_response(await self.describe_statistics(model, version))
 
-    def describe_statistics(self, model: str | None, version: str | None) -> dict[str, object]:
+    async def describe_statistics(self, model: str | None, version: str | None) -> dict[str, object]:
         """The statistics of all loaded versions, of a model or of a version; ApiError if there is none."""
         if model is not None:
             self._context.catalog.pick(model, version)
-        return {"model_stats": model_statistics(self._context.catalog, model, version)}
+        return {"model_stats": await model_statistics(self._context.catalog, model, version)}
 
     async def live(self) -> Response:
         """Whether the process answers."""

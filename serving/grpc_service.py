@@ -111,7 +111,7 @@ class GrpcService:
     async def model_statistics(self, call: Call) -> tuple[bytes, Mapping[str, str]]:
         """How often each version was asked, and how long that took."""
         request = parse_message("ModelStatisticsRequest", call.content)
-        content = self._plane.describe_statistics(request.name or None, request.version or None)
+        content = await self._plane.describe_statistics(request.name or None, request.version or None)
         return _from_json("ModelStatisticsResponse", content)
 
     async def check(self, call: Call) -> tuple[bytes, Mapping[str, str]]:

@@ -134,12 +134,11 @@ class ModelCatalog:
             _log.error("the registry cannot be read: %s", error)
             return False
         self.last_error = None
-        for name in names:
-            if name not in self.slots:
-                self.slots[name] = ModelSlot(
-                    name, self._registry, self._loader, self._on_change, self._prepare
-                )
-                self._on_change()
+        new = [name for name in names if name not in self.slots]
+        for name in new:
+            self.slots[name] = ModelSlot(name, self._registry, self._loader, self._on_change, self._prepare)
+        if new:
+            self._on_change()  # it tells of all models: once for all of them
         return True
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:

@@ -4,6 +4,7 @@ https://github.com/triton-inference-server/server/tree/main/docs/protocol
 The figures are those of the metrics page, so with several workers they are the sum of all.
 """
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,10 @@ from serving.metrics_page import open_registry
 from serving.model_catalog import ModelCatalog
 from serving.worker_states import WorkerStates
 
+_MEASURES = (
+    *("mojoline_stage_seconds", "mojoline_last_inference_timestamp_seconds", "mojoline_inferred_rows"),
+    *("mojoline_executions", "model_infer_request_success", "model_infer_request_failure"),
+)
 _STAGES = {"parse": "compute_input", "score": "compute_infer", "ser": "compute_output"}
 
 
@@ -27,15 +32,19 @@ def index_models(states: WorkerStates, *, ready_only: bool = False) -> list[dict
     return [entry for entry in entries if entry["state"] == "READY"] if ready_only else entries
 
 
-def model_statistics(catalog: ModelCatalog, model: str | None, version: str | None) -> list[dict[str, Any]]:
+async def model_statistics(
+    catalog: ModelCatalog, model: str | None, version: str | None
+) -> list[dict[str, Any]]:
     """The statistics of all loaded versions, or of one model, or of one version."""
-    registry = open_registry()
-    return [
-        _describe(registry, name, loaded)
+    wanted = [
+        (name, loaded)
         for name, slot in sorted(catalog.slots.items())
         for loaded in sorted(slot.loaded)
         if model in (None, name) and version in (None, loaded)
     ]
+    registry = open_registry()
+    # it reads every measure, and the files of every worker: not on the event loop
+    return await asyncio.get_running_loop().run_in_executor(None, _describe_all, registry, wanted)
 
 
 def _index(name: str, workers: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, str]]:
@@ -72,15 +81,28 @@ def _generation(worker: Mapping[str, Any]) -> int:
     return int(worker.get("generation") or 0)
 
 
-def _describe(registry: CollectorRegistry, name: str, version: str) -> dict[str, Any]:
-    labels = {"model_name": name, "model_version": version}
+def _describe_all(registry: CollectorRegistry, wanted: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
+    figures = {
+        (*_of_version(sample.labels), sample.name, sample.labels.get("stage", "")): sample.value
+        for metric in registry.collect()
+        if metric.name in _MEASURES
+        for sample in metric.samples
+        if _of_version(sample.labels) in wanted
+    }
+    return [_describe(figures, name, version) for name, version in wanted]
 
-    def value(sample: str, **more: str) -> float:
-        return registry.get_sample_value(sample, {**labels, **more}) or 0.0
+
+def _of_version(labels: Mapping[str, str]) -> tuple[str, str]:
+    return labels.get("model_name", ""), labels.get("model_version", "")
+
+
+def _describe(figures: Mapping[tuple[str, str, str, str], float], name: str, version: str) -> dict[str, Any]:
+    def value(sample: str, stage: str = "") -> float:
+        return figures.get((name, version, sample, stage), 0.0)
 
     def spent(stage: str) -> dict[str, int]:
-        count = value("mojoline_stage_seconds_count", stage=stage)
-        return {"count": int(count), "ns": round(1e9 * value("mojoline_stage_seconds_sum", stage=stage))}
+        count, seconds = (value(f"mojoline_stage_seconds_{part}", stage) for part in ("count", "sum"))
+        return {"count": int(count), "ns": round(1e9 * seconds)}
 
     success = int(value("model_infer_request_success_total"))
     stages = {key: spent(stage) for stage, key in _STAGES.items()}

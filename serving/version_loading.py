@@ -13,6 +13,7 @@ from serving.errors import ServedVersionError
 from serving.metrics import SWAP_SECONDS
 from serving.plain_models import PlainModels
 from serving.served_model import ServedModel
+from serving.version_measures import measures_of
 
 PROVEN_ROWS = 200
 WARM_ROWS = 50
@@ -28,10 +29,17 @@ def load_version(registry: FilesystemReader, name: str, entry: AliasEntry) -> Se
         RuntimeModelError: the MOJO cannot be loaded.
         ServedVersionError: it loads, but not as the manifest says, or it does not reproduce its golden rows.
     """
-    started = time.perf_counter()
     if isinstance(registry, PlainModels):
         with SWAP_SECONDS.labels(name, "parse").time():
-            return registry.load(name, entry)
+            served = registry.load(name, entry)
+    else:
+        served = _load_published(registry, name, entry)
+    measures_of(name, served.version)  # some hundred series: not while the first request waits
+    return served
+
+
+def _load_published(registry: FilesystemReader, name: str, entry: AliasEntry) -> ServedModel:
+    started = time.perf_counter()
     with SWAP_SECONDS.labels(name, "verify").time():
         manifest = registry.verify(name, entry.version, entry.manifest_sha256)
     directory = registry.directory(name, entry.version)

@@ -158,3 +158,6 @@ def test_every_kind_of_model_answers_or_says_why_not(tmp_path):
             ]
             assert set(statuses) <= {200, 400, 501}, (name, statuses)
             assert statuses[0] == 200 or name in UNSCORABLE, (name, statuses)
+        counted = live.api.get("/v2/models/stats").json()["model_stats"]
+        assert [one["name"] for one in counted] == list(files)
+        assert all(one["inference_count"] > 0 for one in counted if one["name"] not in UNSCORABLE)

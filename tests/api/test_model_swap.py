@@ -56,7 +56,13 @@ def test_a_server_without_models_waits_for_the_first(registry):
         assert "champion" in server.predict([{}]).json()["error"]
         promote_version(registry, manifest)
         server.wait_ready()
+        # made while it was loaded, since they are many: the first request is not the one to wait for them
+        answered = (
+            f'model_infer_request_success_total{{model_name="tiny",model_version="{manifest.version}"}}'
+        )
+        assert f"{answered} 0.0" in server.api.get("/metrics").text
         assert server.api.post("/predict", json={"rows": [{}]}).status_code == 200
+        assert f"{answered} 1.0" in server.api.get("/metrics").text
         assert server.status()["state"] == "ready"
 
 
