@@ -207,7 +207,7 @@ class ModelSpec(_Part):
 def load_spec(path: Path) -> ModelSpec:
     """The spec in one YAML file; SpecError names every fault, its place and what is allowed there."""
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
     except FileNotFoundError:
         raise SpecError(f"{path}: no such file; a model needs a spec, see models/") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:

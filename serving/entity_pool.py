@@ -111,7 +111,10 @@ class EntityPool:
             await pool.release(connection)
 
     async def use_each(self, work: Callable[[asyncpg.Connection], Awaitable[object]]) -> None:
-        """`work` once on every connection that is open and idle; raises as `use` does."""
+        """`work` once on every connection that is open and idle, one after the other; raises as `use` does.
+
+        They are all taken first, since the pool would give the same one again, and go back one by one.
+        """
         pool = self._pool
         if pool is None or self.breaker.is_open:
             raise EntityStoreError(f"the feature database is away: {self.last_error}")
@@ -120,7 +123,9 @@ class EntityPool:
             async with asyncio.timeout(CONNECT_SECONDS):
                 while pool.get_idle_size() > 0:
                     held.append(await pool.acquire())
-                await asyncio.gather(*(work(connection) for connection in held))
+                while held:
+                    await work(held[-1])
+                    await pool.release(held.pop())
         except LOST as error:
             for connection in held:
                 _drop(connection)

@@ -3,7 +3,8 @@
 Handing work to a thread costs some 50 us and a fight for the interpreter lock, more than a small model takes.
 So every kind of work is timed, by the processor time of its thread (waiting for a core or for the interpreter
 lock is no work), and may run on the loop once its p99 is known to be below `INLINE_SECONDS`. A thread adds to
-that time what is not the work's own: where half of the pieces are short, some are tried on the loop itself.
+that time what is not the work's own, the more the busier it is: where it is not far above, some of it is
+tried on the loop itself. Brief work that goes to a thread goes there together.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from functools import partial
 from typing import Literal, TypeVar
 
 from serving.metrics import OFFLOAD_P99, OFFLOADED, POOL_THREADS, POOL_WAITING
+from serving.shared_trips import SharedTrips
 
 T = TypeVar("T")
 OffloadMode = Literal["auto", "always", "never"]
@@ -26,7 +28,10 @@ INLINE_SECONDS = 100e-6
 THREADS_PER_CORE = 1.5  # a starting point: docs/spikes/thread-pool-sizing.md
 SAMPLES = 256
 FEWEST_SAMPLES = 32
-TRY_EVERY = 8  # work whose median in the pool is short is tried on the loop this often
+BRIEF_SECONDS = 10 * INLINE_SECONDS  # work that may hold up other pieces of its trip
+TRIED_SECONDS = 3 * INLINE_SECONDS  # work whose median in the pool is below this is tried on the loop
+TRY_EVERY = 8  # this often,
+TRY_AGAIN = 1024  # and after it proved too long there, when so many pieces more have come
 UNTIMED = 3  # pieces that go untimed after a timed one, as long as they are short; clocks cost
 KNOWN_KINDS = 1024
 
@@ -38,6 +43,7 @@ class Offload:
         self.mode = mode
         self.threads = threads or default_threads()
         self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="inference")
+        self._trips = SharedTrips(self._pool)
         self._kinds: OrderedDict[tuple[str, str, int], _Kind] = OrderedDict()
         self._waiting = 0
         self._loop_thread = 0
@@ -58,11 +64,12 @@ class Offload:
             kind.on_loop.inc()
             return kind.timed(work, on_loop=True)
         kind.in_pool.inc()
+        timed = partial(kind.timed, work, on_loop=False)
         self._count(1)
         try:
-            return await asyncio.get_running_loop().run_in_executor(
-                self._pool, partial(kind.timed, work, on_loop=False)
-            )
+            if kind.brief:
+                return await self._trips.run(timed)
+            return await asyncio.get_running_loop().run_in_executor(self._pool, timed)
         finally:
             self._count(-1)
 
@@ -122,12 +129,14 @@ class _Kind:
     def __init__(self, stage: str) -> None:
         self.in_pool = OFFLOADED.labels(stage, "pool")
         self.on_loop = OFFLOADED.labels(stage, "loop")
-        self.short = False
+        self.short = False  # enough for the loop
+        self.brief = False  # enough to share a trip
         self._p99 = OFFLOAD_P99.labels(stage)
         self._pool_seconds: deque[float] = deque(maxlen=SAMPLES)
         self._loop_seconds: deque[float] = deque(maxlen=SAMPLES)
         self._is_tried = False
         self._asked = 0
+        self._rests_until = 0
         self._taken = 0
         self._untimed = 0
 
@@ -136,7 +145,7 @@ class _Kind:
         if self.short:
             return True
         self._asked += 1
-        return self._is_tried and self._asked % TRY_EVERY == 0
+        return self._is_tried and self._asked > self._rests_until and self._asked % TRY_EVERY == 0
 
     def timed(self, work: Callable[[], T], *, on_loop: bool) -> T:
         """`work()`, timed without the parts of it that `run_here` times apart."""
@@ -169,7 +178,9 @@ class _Kind:
         self._p99.set(p99)
         if is_own and not self.short:
             self._loop_seconds.clear()
-        self._is_tried = not self.short and percentile(list(self._pool_seconds), 0.5) < INLINE_SECONDS
+            self._rests_until = self._asked + TRY_AGAIN
+        in_pool = percentile(list(self._pool_seconds), 0.5)
+        self.brief, self._is_tried = in_pool < BRIEF_SECONDS, in_pool < TRIED_SECONDS
 
 
 def percentile(values: list[float], share: float) -> float:

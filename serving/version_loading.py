@@ -1,4 +1,8 @@
-"""Loading a version beside the one that serves: verify, load, prove, warm. Blocking: run it in a thread."""
+"""Loading a version beside the one that serves: verify, load, prove, warm. Blocking: run it in a thread.
+
+Between its steps the loader rests: while it holds the interpreter lock each request waits for that lock
+several times, and what piled up is to be answered before the next step adds to it.
+"""
 
 import logging
 import time
@@ -17,6 +21,7 @@ from serving.version_measures import measures_of
 
 PROVEN_ROWS = 200
 WARM_ROWS = 50
+REST_SECONDS = 0.02
 
 _log = logging.getLogger("mojoline.serving")
 
@@ -43,8 +48,10 @@ def _load_published(registry: FilesystemReader, name: str, entry: AliasEntry) ->
     with SWAP_SECONDS.labels(name, "verify").time():
         manifest = registry.verify(name, entry.version, entry.manifest_sha256)
     directory = registry.directory(name, entry.version)
+    time.sleep(REST_SECONDS)
     with SWAP_SECONDS.labels(name, "parse").time():
         scoring = ScoringModel.load(directory / MOJO, manifest.reduction.impute)
+    time.sleep(REST_SECONDS)
     with SWAP_SECONDS.labels(name, "prove").time():
         for proof in (
             prove_loads(directory, manifest, model=scoring),
@@ -56,6 +63,7 @@ def _load_published(registry: FilesystemReader, name: str, entry: AliasEntry) ->
                 raise ServedVersionError(
                     f"{name} {entry.version}: proof '{proof.name}' failed: {proof.message}"
                 )
+    time.sleep(REST_SECONDS)
     with SWAP_SECONDS.labels(name, "warm").time():
         for row in GoldenRows.read(directory / GOLDEN, WARM_ROWS).rows:
             scoring.score([row])

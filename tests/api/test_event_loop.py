@@ -14,7 +14,7 @@ import pytest
 import uvloop
 
 from serving.loop_lag import Blockage, LoopLagMonitor
-from serving.offload import INLINE_SECONDS, Offload, default_threads
+from serving.offload import FEWEST_SAMPLES, INLINE_SECONDS, TRY_EVERY, Offload, default_threads
 from tests.api.live_server import ROOT
 
 PLANTED = ROOT / "tests" / "api" / "planted_blockers.py"
@@ -181,6 +181,22 @@ def test_short_work_moves_to_the_loop_once_it_is_measured():
 def test_long_work_stays_in_its_threads():
     places = run_often(Offload("auto"), 3 * INLINE_SECONDS, 100)
     assert {name.split("_")[0] for name in places} == {"inference"}
+
+
+def test_work_that_only_a_thread_makes_long_comes_to_the_loop():
+    """A busy pool adds its own time to the work's: that must not keep short work there for ever."""
+    offload = Offload("auto")
+
+    def work() -> str:
+        in_pool = threading.current_thread() is not threading.main_thread()
+        return spin(2 * INLINE_SECONDS if in_pool else INLINE_SECONDS / 20)
+
+    async def main() -> list[str]:
+        return [await offload.run("test", work) for _ in range(FEWEST_SAMPLES * (TRY_EVERY + 2))]
+
+    places = asyncio.run(main())
+    offload.close()
+    assert (places[0].split("_")[0], places[-1]) == ("inference", "MainThread")
 
 
 def test_work_that_grows_long_leaves_the_loop_again():
