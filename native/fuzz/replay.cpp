@@ -1,11 +1,17 @@
-// Runs a fuzz target without libFuzzer: every file of a corpus, then mutations of them for some seconds.
+// Runs a fuzz target without libFuzzer: every file of a corpus, then mutations of them for some seconds of
+// the processor, so that as much is tried where other programs run too.
 //   replay_TARGET CORPUS_DIR SECONDS [SEED]
-// Before each mutation its bytes are written to ./last_input, so that a crash leaves what caused it.
+// A finding ends in abort(), before which the input is written to ./last_input: so with abort_on_error=1 in
+// ASAN_OPTIONS and UBSAN_OPTIONS, as run.py sets them.
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
-#include <chrono>
+#include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -19,6 +25,20 @@ namespace {
 
 using Input = std::vector<std::uint8_t>;
 using Random = std::mt19937_64;
+
+Input current;  // what the target is trying
+
+// Writing each input before it is tried would take longer than to try it.
+extern "C" void keep_input(int) {
+  int file = ::open("last_input", O_CREAT | O_TRUNC | O_WRONLY, 0666);
+  bool kept = ::write(file, current.data(), current.size()) == static_cast<ssize_t>(current.size());
+  ::_exit(kept ? 1 : 3);
+}
+
+void try_input(const Input& input) {
+  current = input;
+  LLVMFuzzerTestOneInput(input.data(), input.size());
+}
 
 Input read_file(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
@@ -70,14 +90,14 @@ int main(int count, char** arguments) {
     std::fprintf(stderr, "usage: %s CORPUS_DIR SECONDS [SEED]\n", arguments[0]);
     return 2;
   }
+  for (int signal : {SIGABRT, SIGTERM}) std::signal(signal, keep_input);
   std::vector<std::filesystem::path> files;
   for (const auto& file : std::filesystem::directory_iterator(arguments[1])) files.push_back(file.path());
   std::sort(files.begin(), files.end());
   std::vector<Input> corpus;
   for (const std::filesystem::path& file : files) {
-    std::ofstream("last_input") << file.string();
     corpus.push_back(read_file(file));
-    LLVMFuzzerTestOneInput(corpus.back().data(), corpus.back().size());
+    try_input(corpus.back());
     if (corpus.back().empty()) corpus.pop_back();
   }
   if (corpus.empty()) {
@@ -85,14 +105,12 @@ int main(int count, char** arguments) {
     return 2;
   }
   Random random(count > 3 ? std::strtoull(arguments[3], nullptr, 10) : 1);
-  auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(std::atof(arguments[2]));
+  double end = static_cast<double>(std::clock()) + std::atof(arguments[2]) * CLOCKS_PER_SEC;
   std::size_t turns = 0;
-  while (std::chrono::steady_clock::now() < end) {
+  while (static_cast<double>(std::clock()) < end) {
     Input input = corpus[below(random, corpus.size())];
     for (std::size_t i = below(random, 5) + 1; i > 0; --i) mutate(input, corpus, random);
-    std::ofstream("last_input", std::ios::binary)
-        .write(reinterpret_cast<const char*>(input.data()), static_cast<std::streamsize>(input.size()));
-    LLVMFuzzerTestOneInput(input.data(), input.size());
+    try_input(input);
     ++turns;
   }
   std::printf("%zu files, %zu mutations\n", files.size(), turns);

@@ -48,7 +48,8 @@ def run_target(folder: Path, target: str, seconds: float, plain: bool, seed: int
         command += [found, corpus, f"-max_total_time={max(1, round(seconds))}", f"-seed={seed}"]
         command += ["-timeout=10", "-rss_limit_mb=1024", "-max_len=60000", "-print_final_stats=1"]
         command += [f"-artifact_prefix={scratch}/"]
-    options = os.environ | {"ASAN_OPTIONS": "allocator_may_return_null=0:max_allocation_size_mb=512"}
+    strict = "abort_on_error=1:allocator_may_return_null=0:max_allocation_size_mb=512"
+    options = os.environ | {"ASAN_OPTIONS": strict, "UBSAN_OPTIONS": "abort_on_error=1:print_stacktrace=1"}
     done = subprocess.run(command, cwd=scratch, env=options, capture_output=True, text=True, check=False)
     said = (done.stdout + done.stderr).splitlines()[-60:]
     if done.returncode == 0:

@@ -10,18 +10,11 @@ FUZZ = Path(__file__).parent.parent / "fuzz"
 TARGETS = {"archive", "booster", "explanation", "model", "model_info", "tree"}
 
 
-def run(*arguments: str) -> str:
-    command = [sys.executable, FUZZ / "run.py", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert {line.partition(":")[0] for line in done.stdout.splitlines()} == TARGETS
-    return done.stdout
-
-
-@pytest.mark.system
 @pytest.mark.timeout(1200)
-def test_seeds_and_mutations_under_sanitizers() -> None:
-    shown = run("--plain", "--seconds", "40")
+def test_seeds_and_mutations_under_sanitizers(fuzzing: subprocess.Popen[str]) -> None:
+    shown, _ = fuzzing.communicate()
+    assert fuzzing.returncode == 0, shown
+    assert {line.partition(":")[0] for line in shown.splitlines()} == TARGETS
     for line in shown.splitlines():
         files, mutations = (int(word) for word in line.split() if word.isdigit())
         assert files >= 5, line
@@ -31,4 +24,8 @@ def test_seeds_and_mutations_under_sanitizers() -> None:
 @pytest.mark.system
 @pytest.mark.timeout(1200)
 def test_libfuzzer_finds_nothing() -> None:
-    assert "number_of_executed_units" in run("--seconds", "40")
+    command = [sys.executable, FUZZ / "run.py", "--seconds", "60"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {line.partition(":")[0] for line in done.stdout.splitlines()} == TARGETS
+    assert "number_of_executed_units" in done.stdout
