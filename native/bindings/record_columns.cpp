@@ -21,6 +21,16 @@ std::optional<std::string_view> as_text(nb::handle value) {
   return std::string_view(data, static_cast<std::size_t>(size));
 }
 
+// Gaps of other libraries, known by how they compare with themselves: NaN and NaT say that they differ,
+// pandas' NA and NumPy's masked answer with themselves.
+bool is_gap(nb::handle value) {
+  nb::object differs = nb::steal(PyObject_RichCompare(value.ptr(), value.ptr(), Py_NE));
+  bool gap = differs.is_valid() &&
+             (differs.is(value) || (!PySequence_Check(value.ptr()) && PyObject_IsTrue(differs.ptr()) == 1));
+  PyErr_Clear();
+  return gap;
+}
+
 }  // namespace
 
 std::string name_type(nb::handle value) { return Py_TYPE(value.ptr())->tp_name; }
@@ -53,16 +63,21 @@ double RecordColumns::convert(nb::handle value, RecordPlace place) const {
   if (PyUnicode_Check(value.ptr())) return convert_text(as_text(value), place);
   bool categorical = columns_[place.column].categorical;
   double number = 0;
-  if (PyFloat_CheckExact(value.ptr())) {
+  if (PyFloat_Check(value.ptr())) {
     number = PyFloat_AS_DOUBLE(value.ptr());
+  } else if (!PyLong_Check(value.ptr()) && is_gap(value)) {
+    return kMissing;
   } else {
     // Text-like things become numbers through __float__ only if they are numbers; bytes and dates are
     // refused.
     nb::object converted = nb::steal(PyNumber_Check(value.ptr()) ? PyNumber_Float(value.ptr()) : nullptr);
     if (!converted.is_valid()) {
+      bool large = PyErr_Occurred() && PyErr_ExceptionMatches(PyExc_OverflowError);
       PyErr_Clear();
       throw RowError(describe(place) + "a " + name_type(value) +
-                     (categorical ? " is not a level" : " is not a number"));
+                     (large         ? " is too large for a double"
+                      : categorical ? " is not a level: pass its text, or None"
+                                    : " is not a number: pass one, or None"));
     }
     number = PyFloat_AsDouble(converted.ptr());
   }

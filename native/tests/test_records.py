@@ -1,13 +1,17 @@
 """Records in, matrix and predictions out: names, levels, missing values, refusals."""
 
+import datetime
 import threading
 import time
 from collections import OrderedDict
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from types import MappingProxyType
 
 import mojo_scorer
 import numpy as np
+import pandas as pd
 import pytest
 from mojo_scorer import RowError
 
@@ -105,6 +109,35 @@ def test_level_may_carry_its_column_name() -> None:
     assert np.isnan(model.matrix([{"few": "few.red"}])[0, 3])
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    "gap",
+    [
+        None,
+        float("nan"),
+        np.float32("nan"),
+        np.float64("nan"),
+        Decimal("NaN"),
+        pd.NA,
+        pd.NaT,
+        np.datetime64("NaT"),
+        np.ma.masked,
+    ],
+    ids=repr,
+)
+def test_gaps_of_every_library_are_missing(model: mojo_scorer.Model, gap: object) -> None:
+    expected = model.matrix([{}, {"alpha": 1.5, "few": "red"}])
+    np.testing.assert_array_equal(
+        model.matrix([{"alpha": gap, "few": gap}, {"alpha": 1.5, "few": "red"}]), expected
+    )
+    np.testing.assert_array_equal(model.matrix({"alpha": [gap, 1.5], "few": [gap, "red"]}), expected)
+
+
+def test_numbers_of_every_type(model: mojo_scorer.Model) -> None:
+    given = [True, np.True_, np.uint8(1), np.float32(1), np.longdouble(1), Decimal("1.0"), Fraction(1), "1"]
+    np.testing.assert_array_equal(model.matrix({"alpha": given}), model.matrix({"alpha": [1.0] * len(given)}))
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [
@@ -124,7 +157,10 @@ def test_level_may_carry_its_column_name() -> None:
         ({"alpha": [1.0], "few": ["red", "red"]}, "column 'few' has 2 values, others have 1"),
         ({"alpha": {1.0}}, "column 'alpha' is a set"),
         ({"alpha": 10**400, "few": 1}, "column 'alpha'"),
-        ([{"alpha": 10**400}], "not a number"),
+        ([{"alpha": 10**400}], "column 'alpha': a int is too large for a double"),
+        ([{"alpha": 1j}], "a complex is not a number: pass one, or None"),
+        ([{"alpha": datetime.date(2020, 1, 1)}], "a datetime.date is not a number"),
+        ([{"few": Decimal(1)}], "pass the level as text, not a decimal.Decimal"),
     ],
 )
 def test_refused_records(model: mojo_scorer.Model, data: object, message: str) -> None:
