@@ -5,16 +5,9 @@
 #include <memory>
 #include <vector>
 
+#include "gam_tables.hpp"
+
 namespace mojo {
-
-// A table of doubles. The file says its shape.
-struct Table {
-  std::size_t rows = 0;
-  std::size_t columns = 0;
-  std::vector<double> values;
-
-  const double* row(std::size_t i) const { return &values[i * columns]; }
-};
 
 class GamSpline {
  public:

@@ -4,7 +4,7 @@
 #include <limits>
 
 #include "byte_reader.hpp"
-#include "double_blob.hpp"
+#include "gam_tables.hpp"
 #include "text_values.hpp"
 
 namespace mojo {
@@ -134,35 +134,15 @@ class TermReader {
         case Basis::monotone: centers.push_back({splines - 1, splines, {}}); break;
       }
     }
-    knots_ = fill("knots", std::move(knots));
-    centers_ = fill("zTranspose", std::move(centers));
-    if (!inverses.empty()) inverses_ = fill("_binvD", std::move(inverses));
+    knots_ = fill_tables(source_, "knots", std::move(knots));
+    centers_ = fill_tables(source_, "zTranspose", std::move(centers));
+    if (!inverses.empty()) inverses_ = fill_tables(source_, "_binvD", std::move(inverses));
     for (std::size_t g = 0; g < bases_.size(); ++g) {
       const std::vector<double>& values = knots_[g].values;
       bool ascend = std::adjacent_find(values.begin(), values.end(),
                                        [](double a, double b) { return !(a < b); }) == values.end();
       if (bases_[g] != Basis::thin_plate && !ascend) throw FormatError("knots do not ascend");
     }
-  }
-
-  // Tables of known shapes, one after the other in one entry.
-  std::vector<Table> fill(const std::string& name, std::vector<Table> tables) const {
-    std::uint64_t cells = 0;
-    for (const Table& table : tables) {
-      // Each shape alone stays below 2^62.
-      std::uint64_t more = static_cast<std::uint64_t>(table.rows) * table.columns;
-      if (more > static_cast<std::uint64_t>(kMost) - cells)
-        throw FormatError("model.ini: the tables of " + name + " are larger than any file");
-      cells += more;
-    }
-    std::vector<double> values = read_doubles(source_, name, 1, cells);
-    auto next = values.begin();
-    for (Table& table : tables) {
-      auto end = next + static_cast<std::ptrdiff_t>(table.rows * table.columns);
-      table.values.assign(next, end);
-      next = end;
-    }
-    return tables;
   }
 
   ThinPlate read_plate(std::size_t g, std::size_t which) {
@@ -210,7 +190,7 @@ class TermReader {
     }
     if (plates_shift_ == first && reader.left() > 0)
       throw FormatError("polynomialBasisList: " + std::to_string(reader.left()) + " bytes too many");
-    reduces_ = fill("zTransposeCS", std::move(reduces));
+    reduces_ = fill_tables(source_, "zTransposeCS", std::move(reduces));
   }
 
   void name_deviations(std::size_t integrated, std::size_t monotone) {
