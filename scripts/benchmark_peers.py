@@ -8,24 +8,21 @@ import json
 import subprocess
 import sys
 import time
-import venv
 from collections.abc import Callable
 from pathlib import Path
 
-PACKAGES = ["numpy", "lightgbm", "xgboost", "onnxruntime", "onnxmltools", "skl2onnx", "onnx", "treelite"]
+# NumPy as in versions.env, the others the newest on the day in `peer_environment`
+PACKAGES = ["numpy==2.4.6", "lightgbm==4.7.0", "xgboost==3.2.0", "treelite==4.8.1"]
+PACKAGES += ["onnxruntime==1.32.0", "onnxmltools==1.16.0", "skl2onnx==1.20.0", "onnx==1.23.2"]
 TREES, DEPTH, SEED = 1000, 10, 1
 
 
 def measure_peers(home: Path) -> dict[str, dict[str, float]]:
     """single_row_us (one row per call) and batch_us_per_row (2000 rows per call) of each."""
     from flight_models import CATEGORICAL, FEATURES, LATE_MINUTES, flights, write_rows
+    from peer_environment import make_environment
 
-    environment = home / "peers"
-    python = environment / "bin" / "python"
-    if not (environment / "ready").exists():
-        venv.create(environment, with_pip=True, clear=True)
-        subprocess.run([str(python), "-m", "pip", "install", "-q", *PACKAGES], check=True)
-        (environment / "ready").touch()
+    python = make_environment(home / "peers", PACKAGES) / "python"
     table = home / "flights.csv"
     if not table.exists():
         rows = flights()

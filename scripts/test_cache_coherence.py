@@ -18,9 +18,6 @@ something is not as it must be.
 
 import argparse
 import json
-import os
-import secrets
-import subprocess
 import sys
 import threading
 import time
@@ -29,6 +26,7 @@ from pathlib import Path
 import httpx
 import numpy as np
 import redis
+from api_process import ApiProcess
 from rich.console import Console
 from rich.table import Table
 from scratch_servers import TINY, draw_rows, publish_mojo, scratch_place, scratch_redis
@@ -38,81 +36,11 @@ from mojoline.registry.filesystem_registry import FilesystemRegistry, open_regis
 from mojoline.registry.manifest import MOJO, Manifest
 from mojoline.runtime.scoring_model import ScoringModel
 from mojoline.settings import load_settings
-from mojoline.stack.ports import find_free_port
 
 MODEL = "coherence"
 FOREIGN = "somebody-else"
 SWAP_AFTER_SECONDS = 1.0
 PATIENCE = 30.0
-
-
-class Server:
-    """`python -m serving` over one registry and one Redis."""
-
-    def __init__(self, registry: FilesystemRegistry, redis_url: str) -> None:
-        self.registry = registry
-        self._token = secrets.token_hex()
-        rest, admin = find_free_port(), find_free_port()
-        known = {key: value for key, value in os.environ.items() if not key.startswith("MOJOLINE_")}
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "serving"],
-            cwd=Path(__file__).resolve().parents[1],
-            env={
-                **known,
-                "REDIS_URL": redis_url,
-                "RESERVOIR_REDIS_URL": "",
-                "DATABASE_URL": "",
-                "MOJOLINE_CACHE__MODE": "always",
-                "MOJOLINE_CACHE__TIMEOUT_MS": "200",  # the machine may be busy, and this is not about speed
-                "MOJOLINE_HOME": str(registry.root / "home"),
-                "MOJOLINE_REGISTRY_URL": f"file://{registry.root}",
-                "MOJOLINE_PORTS__REST": str(rest),
-                "MOJOLINE_PORTS__ADMIN": str(admin),
-                "MOJOLINE_ADMIN_TOKEN": self._token,
-            },
-            stdout=subprocess.DEVNULL,
-        )
-        self.url = f"http://127.0.0.1:{rest}"
-        self._admin = httpx.Client(
-            base_url=f"http://127.0.0.1:{admin}",
-            headers={"Authorization": f"Bearer {self._token}"},
-            trust_env=False,
-        )
-
-    def promote(self, version: str) -> int:
-        """Move the alias and tell the server; the new generation."""
-        before = self.registry.aliases(MODEL).generation
-        moved = self.registry.move_champion(
-            MODEL, version, expected_generation=before, by="test_cache_coherence", reason="to be proven"
-        )
-        return moved.generation
-
-    def push(self, generation: int) -> None:
-        """What the sensor does after a promotion."""
-        self._admin.post(f"/admin/models/{MODEL}/sync", json={"generation": generation}).raise_for_status()
-
-    def serves(self, generation: int) -> bool:
-        """Whether the server says that it follows this generation."""
-        status = self._admin.get("/admin/status").raise_for_status().json()
-        return bool(status["models"][MODEL]["generation"] == generation)
-
-    def wait_ready(self) -> None:
-        """Until it answers; SystemExit if it ended or does not get there."""
-        deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline and self.process.poll() is None:
-            try:
-                if httpx.get(f"{self.url}/v2/health/ready", trust_env=False).status_code == httpx.codes.OK:
-                    return
-            except httpx.TransportError:
-                pass
-            time.sleep(0.05)
-        raise SystemExit("the server did not become ready")
-
-    def stop(self) -> None:
-        """End it."""
-        self.process.terminate()
-        self.process.wait(PATIENCE)
-        self._admin.close()
 
 
 class Callers:
@@ -176,14 +104,28 @@ def ask_until_hit(url: str, rows: list[dict], expected: np.ndarray, version: str
     return wrong
 
 
-def prove(server: Server, store: redis.Redis, versions: list[Manifest], options: argparse.Namespace) -> dict:
+def promote(registry: FilesystemRegistry, version: str) -> int:
+    """Move the alias; the new generation."""
+    before = registry.aliases(MODEL).generation
+    moved = registry.move_champion(
+        MODEL, version, expected_generation=before, by="test_cache_coherence", reason="to be proven"
+    )
+    return moved.generation
+
+
+def prove(
+    registry: FilesystemRegistry,
+    api: ApiProcess,
+    store: redis.Redis,
+    versions: list[Manifest],
+    options: argparse.Namespace,
+) -> dict:
     """The five steps; the report."""
     first, second = (manifest.version for manifest in versions)
     if first == second:
         raise SystemExit("the two models are the same: a stale answer could not be told")
     models = [
-        ScoringModel.load(server.registry.directory(MODEL, m.version) / MOJO, m.reduction.impute)
-        for m in versions
+        ScoringModel.load(registry.directory(MODEL, m.version) / MOJO, m.reduction.impute) for m in versions
     ]
     rows = draw_rows(models[0], options.rows)
     expected = {version: model.score(rows) for version, model in zip((first, second), models, strict=True)}
@@ -192,19 +134,15 @@ def prove(server: Server, store: redis.Redis, versions: list[Manifest], options:
         raise SystemExit(
             f"the two models agree on {same} of {len(rows)} rows: a stale answer could not be told"
         )
-    server.promote(first)
-    server.wait_ready()
-    wrong = ask_until_hit(server.url, rows, expected[first], first)
+    api.sync(MODEL, promote(registry, first))
+    wrong = ask_until_hit(api.url, rows, expected[first], first)
     old = keys(store, first)
-    callers = Callers(server.url, rows, options.callers)
+    callers = Callers(api.url, rows, options.callers)
     time.sleep(SWAP_AFTER_SECONDS)
     moved = time.monotonic()
-    generation = server.promote(second)
-    server.push(generation)
-    while not server.serves(generation):
-        time.sleep(0.002)
+    api.sync(MODEL, promote(registry, second), step=0.002)
     served = time.monotonic()
-    wrong += ask_until_hit(server.url, rows, expected[second], second)
+    wrong += ask_until_hit(api.url, rows, expected[second], second)
     callers.stop()
     answers = callers.answers
     stale = [
@@ -275,11 +213,13 @@ def main() -> int:
         ]
         with redis.Redis.from_url(url) as store:
             store.set(FOREIGN, "kept", ex=600)
-            server = Server(registry, url)
-            try:
-                report = prove(server, store, versions, options)
-            finally:
-                server.stop()
+            settings = {
+                "REDIS_URL": url,
+                "MOJOLINE_CACHE__MODE": "always",
+                "MOJOLINE_CACHE__TIMEOUT_MS": "200",  # the machine may be busy, and this is not about speed
+            }
+            with ApiProcess(registry.root, place / "home", settings) as api:
+                report = prove(registry, api, store, versions, options)
     table = Table("figure", "value")
     for name, value in report.items():
         table.add_row(name, str(value))
