@@ -19,6 +19,8 @@ from pathlib import Path
 
 import numpy as np
 import uvloop
+from option_types import amount, count, existing_path
+from redis.exceptions import RedisError
 from rich.console import Console
 from rich.table import Table
 from scratch_servers import draw_rows, load_model, scratch_redis
@@ -98,17 +100,22 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--requests", type=int, default=200_000)
-    parser.add_argument("--rows", type=int, default=100_000, help="distinct rows to draw from")
-    parser.add_argument("--exponent", type=float, default=1.1, help="of Zipf's law")
-    parser.add_argument("--concurrency", type=int, default=4)
-    parser.add_argument("--timeout-ms", type=float, default=50)
+    parser.add_argument("--requests", type=count, default=200_000)
+    parser.add_argument("--rows", type=count, default=100_000, help="distinct rows to draw from")
+    parser.add_argument("--exponent", type=amount, default=1.1, help="of Zipf's law")
+    parser.add_argument("--concurrency", type=count, default=4)
+    parser.add_argument("--timeout-ms", type=amount, default=50)
     parser.add_argument("--redis-url", metavar="URL")
-    parser.add_argument("--model", type=Path, metavar="PATH", help="a MOJO or the directory of a version")
+    parser.add_argument(
+        "--model", type=existing_path, metavar="PATH", help="a MOJO or the directory of a version"
+    )
     parser.add_argument("--output", type=Path, metavar="FILE", help="write the figures as JSON")
     options = parser.parse_args()
-    with scratch_redis(options.redis_url) as url:
-        figures = uvloop.run(measure(options, url))
+    try:
+        with scratch_redis(options.redis_url) as url:
+            figures = uvloop.run(measure(options, url))
+    except (RedisError, OSError) as error:
+        sys.exit(f"Redis does not answer: {error}")
     table = Table("figure", "value")
     for name, value in figures.items():
         table.add_row(name, f"{value:,}" if isinstance(value, int) else str(value))

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from option_types import count, existing_path
 from scratch_servers import publish_mojo
 
 from mojoline.registry.filesystem_registry import open_registry
@@ -92,8 +93,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--model", type=Path, required=True, help="the MOJO")
-    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--model", type=existing_path, required=True, help="the MOJO")
+    parser.add_argument("--rounds", type=count, default=9)
     parser.add_argument("--output", type=Path, help="write the figures to this file")
     options = parser.parse_args()
     text = json.dumps(run(options.model, options.rounds), indent=1)

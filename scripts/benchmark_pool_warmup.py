@@ -20,6 +20,7 @@ from pathlib import Path
 
 import asyncpg
 import uvloop
+from option_types import count
 from rich.console import Console
 from rich.table import Table
 from scratch_servers import scratch_postgres
@@ -119,15 +120,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--requests", type=int, default=100)
-    parser.add_argument("--concurrency", type=int, default=10)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--requests", type=count, default=100)
+    parser.add_argument("--concurrency", type=count, default=10)
+    parser.add_argument("--rounds", type=count, default=5)
     parser.add_argument("--database-url", metavar="URL")
     parser.add_argument("--output", type=Path, metavar="FILE", help="write the figures as JSON")
     options = parser.parse_args()
     load = os.getloadavg()[0]
-    with scratch_postgres(options.database_url) as url:
-        figures = uvloop.run(measure(url, options))
+    try:
+        with scratch_postgres(options.database_url) as url:
+            figures = uvloop.run(measure(url, options))
+    except (asyncpg.PostgresError, OSError, ValueError) as error:
+        sys.exit(f"the database cannot be used: {error}")
     table = Table("pool", *(f"{name} ms" for name in figures["warm"]))
     for name, values in figures.items():
         table.add_row(name, *(f"{value:,}" for value in values.values()))

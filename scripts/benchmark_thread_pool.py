@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import uvloop
+from option_types import amount, count
 from rich.console import Console
 from rich.table import Table
 
@@ -82,8 +83,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--seconds", type=float, default=1.5, help="for each of the measurements")
-    parser.add_argument("--concurrency", type=int, default=64)
+    parser.add_argument("--seconds", type=amount, default=1.5, help="for each of the measurements")
+    parser.add_argument("--concurrency", type=count, default=64)
     parser.add_argument("--output", type=Path, metavar="FILE", help="write the figures as JSON")
     options = parser.parse_args()
     cores = len(os.sched_getaffinity(0))

@@ -25,9 +25,10 @@ from pathlib import Path
 import httpx
 import uvicorn
 import uvloop
+from option_types import amount, count
 from rich.console import Console
 from rich.table import Table
-from uvicorn.importer import import_from_string
+from uvicorn.importer import ImportFromStringError, import_from_string
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # also where nothing is installed
 
@@ -202,17 +203,20 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--app", default="serving.asgi:app", metavar="MODULE:NAME")
-    parser.add_argument("--threshold-ms", type=float, default=10.0)
-    parser.add_argument("--requests", type=int, default=1000)
-    parser.add_argument("--concurrency", type=int, default=100)
+    parser.add_argument("--threshold-ms", type=amount, default=10.0)
+    parser.add_argument("--requests", type=count, default=1000)
+    parser.add_argument("--concurrency", type=count, default=100)
     parser.add_argument("--output", type=Path, metavar="FILE", help="write the findings as JSON")
     parser.add_argument("--drive", metavar="URL", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.drive:
         print(json.dumps(uvloop.run(drive(options.drive, options.requests, options.concurrency))))
         return 0
-    with some_model():
-        found = uvloop.run(examine(options))
+    try:
+        with some_model():
+            found = uvloop.run(examine(options))
+    except ImportFromStringError as error:
+        parser.error(f"argument --app: {error}")
     lag = ", ".join(f"{name} {value:.1f}" for name, value in found["lag_ms"].items())
     print(f"{found['app']}: {found['requests']} requests, {found['errors']} errors, loop lag in ms: {lag}")
     Console(width=160).print(draw_table(found))

@@ -1,0 +1,36 @@
+"""Programs that are called wrongly say what is wrong, and do nothing else."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("validate_event_loop.py --app nowhere:app", 'Could not import module "nowhere"'),
+        ("validate_event_loop.py --threshold-ms -1", "--threshold-ms: '-1' is no number above 0"),
+        ("benchmark_thread_pool.py --seconds 0", "--seconds: '0' is no number above 0"),
+        ("benchmark_cache.py --requests 1.5", "--requests: '1.5' is no whole number above 0"),
+        ("benchmark_cache.py --model nowhere.zip", "--model: nowhere.zip does not exist"),
+        ("benchmark_cache.py --requests 1 --redis-url redis://127.0.0.1:1", "Redis does not answer"),
+        ("benchmark_pool_warmup.py --database-url postgresql://127.0.0.1:1/x", "database cannot be used"),
+        ("benchmark_cold_start.py --model nowhere.zip", "--model: nowhere.zip does not exist"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path, arguments, words):
+    program, *options = arguments.split()
+    ended = subprocess.run(
+        [sys.executable, ROOT / "scripts" / program, *options],
+        cwd=tmp_path,
+        env={"PATH": "/usr/bin:/bin", "MOJOLINE_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode in (1, 2)
+    assert words in ended.stderr
+    assert "Traceback" not in ended.stderr
