@@ -159,6 +159,10 @@ def main() -> int:
         parser.error("--mojo and --reference-data go together")
     if arguments.mojo is not None and arguments.target is not None:
         parser.error("name either a version or --mojo")
+    if arguments.mojo is None and (arguments.java or arguments.runtime is not None):
+        parser.error("--java and --runtime are for --mojo; a version knows its own")
+    if arguments.output is not None and not arguments.output.absolute().parent.is_dir():
+        parser.error(f"there is no directory {arguments.output.absolute().parent} for the report")
     console = Console()
     try:
         if arguments.mojo is not None:

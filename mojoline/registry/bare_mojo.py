@@ -32,7 +32,7 @@ def reference_rows(model: ScoringModel, table: Table, answers: Table) -> GoldenR
     An output may be called as the model calls it, or `p<name>` as H2O calls a class that is a number.
 
     Raises:
-        RegistryError: an output is missing, or a cell is no number where one is needed.
+        RegistryError: an output is missing, or one of its cells is no finite number.
     """
     names = [name for name in model.feature_names if name in table]
     if not names:
@@ -44,10 +44,10 @@ def reference_rows(model: ScoringModel, table: Table, answers: Table) -> GoldenR
             raise RegistryError(
                 f"the reference predictions lack the column {output}; they have {', '.join(answers)}"
             )
-        expected.append([_number(cell, output) for cell in column])
+        expected.append([_score(cell, output, row) for row, cell in enumerate(column, start=1)])
     columns = [
         [
-            None if cell in MISSING else cell if name in model.domains else _number(cell, name)
+            None if cell in MISSING else cell if name in model.domains else _number(cell)
             for cell in table[name]
         ]
         for name in names
@@ -79,8 +79,22 @@ def facts_of(model: ScoringModel, max_bytes: int) -> ManifestFacts:
     )
 
 
-def _number(cell: str, name: str) -> float:
+def _number(cell: str) -> float | str:
+    """Text where JSON has no such number, or only Java: the scorer reads both."""
     try:
-        return float.fromhex(cell) if "0x" in cell else math.nan if cell in MISSING else float(cell)
-    except ValueError as error:
-        raise RegistryError(f"column {name}: {cell!r} is not a number") from error
+        number = float(cell)
+    except ValueError:
+        return cell
+    return number if math.isfinite(number) else cell
+
+
+def _score(cell: str, output: str, row: int) -> float:
+    try:
+        score = float.fromhex(cell) if "0x" in cell else float(cell)
+    except ValueError:
+        score = math.nan
+    if not math.isfinite(score):
+        raise RegistryError(
+            f"the reference prediction {output} of row {row} is {cell!r}, not finite: leave that row out"
+        )
+    return score

@@ -22,7 +22,10 @@ from mojoline.runtime.scoring_runtime import RUNTIMES, RuntimeName, runtime_for
 MAX_BYTES = 500_000_000
 # Absolute. XGBoost adds up in float32, and most outputs of a MOJO2 are float32.
 TOLERANCES = dict.fromkeys(["gbm", "glm", "drf", "stackedensemble", "deeplearning", "gam", "rulefit"], 1e-9)
-TOLERANCES |= dict.fromkeys(["pca", "kmeans", "isotonicregression", "upliftdrf", "coxph"], 1e-9)
+TOLERANCES |= dict.fromkeys(["pca", "glrm", "kmeans", "klime", "isotonicregression", "coxph"], 1e-9)
+TOLERANCES |= dict.fromkeys(
+    ["isolationforest", "extendedisolationforest", "upliftdrf", "targetencoder"], 1e-9
+)
 TOLERANCES |= {"xgboost": 1e-6, "mojo2": 1e-6}
 REPOSITORY_PINS = Path(__file__).resolve().parents[2] / "versions.env"
 _WARM_UP_ROWS = 100

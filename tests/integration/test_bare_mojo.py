@@ -65,6 +65,26 @@ def test_wrong_predictions_are_found(tmp_path) -> None:
     )["passed"]
 
 
+def test_every_spelling_of_a_number_is_a_cell(tmp_path) -> None:
+    """Java's own spellings, and those that JSON has no number for."""
+    mojo = ROOT / "native" / "tests" / "zoo" / "gbm_regression.zip"
+    rows = tmp_path / "rows.csv"
+    rows.write_text("alpha,beta,few\nInfinity,2.5f,red\n-Infinity,0x1p3,NA\n1e308,NA,never seen\n")
+    report = validate(tmp_path, "--mojo", mojo, "--reference-data", rows, "--java")
+    assert report["proofs"][4]["figures"]["rows"] == 3
+
+
+def test_the_report_needs_a_directory_and_java_a_mojo(tmp_path) -> None:
+    script = [sys.executable, ROOT / "scripts" / "validate_mojo_artifact.py"]
+    for arguments, reason in [
+        (["--output", tmp_path / "absent" / "report.json"], "there is no directory"),
+        (["--java"], "--java and --runtime are for --mojo"),
+    ]:
+        done = subprocess.run([*script, *arguments], capture_output=True, text=True, check=False)
+        assert done.returncode == 2
+        assert reason in done.stderr
+
+
 def test_what_cannot_be_proven_says_why(tmp_path) -> None:
     reference = write_reference(tmp_path / "rows.csv", "first")
     mojo = TINY_MODELS / "first" / MOJO
@@ -86,3 +106,7 @@ def test_what_cannot_be_proven_says_why(tmp_path) -> None:
     bare.write_text("distance,carrier\n1,UA\n")
     report = validate(tmp_path, "--mojo", mojo, "--reference-data", bare, status=1)
     assert "the reference" in report["error"]
+    gaps = tmp_path / "gaps.csv"
+    gaps.write_text(reference.read_text(encoding="utf-8") + ",".join(["NA"] * 20) + "\n", encoding="utf-8")
+    report = validate(tmp_path, "--mojo", mojo, "--reference-data", gaps, status=1)
+    assert "is 'NA', not finite: leave that row out" in report["error"]
