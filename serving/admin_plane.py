@@ -13,6 +13,7 @@ from mojoline.registry.aliases import Aliases
 from mojoline.registry.errors import ConflictError, CorruptVersionError, NotFoundError, RegistryError
 from mojoline.registry.experiment import Experiment
 from serving.context import ServingContext
+from serving.data_plane import INDEX_KEYS, read_ready
 from serving.errors import ApiError, bad_request, unavailable
 from serving.json_reading import parse_json, show
 from serving.model_slot import ModelSlot
@@ -56,10 +57,7 @@ class AdminPlane:
 
     async def sync(self, request: Request) -> Response:
         """Follow the aliases now: `{"generation": n}` of a change. 202; the status tells how it ended."""
-        content = await self._content(request, "generation")
-        wanted = content.get("generation")
-        if wanted is not None and (not isinstance(wanted, int) or isinstance(wanted, bool) or wanted < 0):
-            raise bad_request(f"generation is {show(wanted)}; the number in aliases.json is needed")
+        wanted = _read_generation(await self._content(request, "generation"))
         slot = await self._find(request)
         reached = self._context.states.generation(slot.name)
         _note(request, "sync", slot, reached, wanted)
@@ -71,13 +69,20 @@ class AdminPlane:
         )
 
     async def roll_back(self, request: Request) -> Response:
-        """Let champion and previous change places in the registry, and serve that: `{"reason"?: text}`."""
-        content = await self._content(request, "reason")
+        """Let champion and previous change places in the registry, and serve that.
+
+        `{"generation"?: n, "reason"?: text}`. With `generation` it is refused (409) where somebody changed
+        the aliases since: else two people who roll back at once undo what the other did.
+        """
+        content = await self._content(request, "generation", "reason")
+        expected = _read_generation(content)
         reason = _read_reason(content, "rollback through the admin API")
         slot = await self._find(request)
         _note(request, "rollback", slot, slot.generation, reason=reason)
         registry, by = self._context.registry, _who(request)
-        aliases = await _ask(lambda: registry.rollback(slot.name, by=by, reason=reason))
+        aliases = await _ask(
+            lambda: registry.rollback(slot.name, by=by, reason=reason, expected_generation=expected)
+        )
         _note(request, "rollback", slot, aliases.generation - 1, aliases.generation)
         _log.warning("%s rolled back to generation %d: %s", slot.name, aliases.generation, reason)
         await self._follow(slot, aliases.generation)
@@ -102,14 +107,10 @@ class AdminPlane:
         """
         content = await self._content(request, "experiment", "generation", "reason")
         reason = _read_reason(content, "experiment through the admin API")
-        wanted = _read_experiment(content)
+        wanted, given = _read_experiment(content), _read_generation(content)
         slot = await self._find(request)
         registry, by = self._context.registry, _who(request)
-        expected = content.get("generation")
-        if expected is None:
-            expected = (await _ask(lambda: registry.aliases(slot.name))).generation
-        if not isinstance(expected, int):
-            raise bad_request(f"generation is {show(expected)}; the number in aliases.json is needed")
+        expected = (await _ask(lambda: registry.aliases(slot.name))).generation if given is None else given
         _note(request, "set experiment" if wanted else "end experiment", slot, expected, reason=reason)
         aliases = await _ask(
             lambda: registry.set_experiment(
@@ -123,8 +124,8 @@ class AdminPlane:
 
     async def index(self, request: Request) -> Response:
         """The versions of every model and their states, as on the public port."""
-        content = await self._content(request, "ready", "repository_name")
-        return json_response(index_models(self._context.states, ready_only=content.get("ready") is True))
+        content = await self._content(request, *INDEX_KEYS)
+        return json_response(index_models(self._context.states, ready_only=read_ready(content)))
 
     async def load(self, request: Request) -> Response:
         """Follow the aliases of a model and answer when that is done; 503 with the reason if it cannot be.
@@ -181,6 +182,13 @@ def _note(
 
 def _who(request: Request) -> str:
     return f"{BY}: {request.scope['who']}"
+
+
+def _read_generation(content: Mapping[str, object]) -> int | None:
+    wanted = content.get("generation")
+    if wanted is None or (isinstance(wanted, int) and not isinstance(wanted, bool) and wanted >= 0):
+        return wanted
+    raise bad_request(f"generation is {show(wanted)}; the number in aliases.json is needed")
 
 
 def _read_reason(content: Mapping[str, object], default: str) -> str:

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from serving.context import ServingContext
-from serving.data_plane import DataPlane
+from serving.data_plane import ENTITY_HEADER, DataPlane
 from serving.h2o_dialect import (
     describe_capabilities,
     describe_schema,
@@ -97,7 +97,8 @@ class Compatibility:
 
     async def _respond(self, request: Request, serving: Serving, read: _Reader) -> Response:
         limit, request_id = self._limits.max_rows, str(request.scope["request_id"])
-        return await self._plane.respond(request, lambda body: read(serving, body, limit, request_id))
+        asked = serving.keyed(request.headers.get(ENTITY_HEADER))
+        return await self._plane.respond(request, lambda body: read(asked, body, limit, request_id))
 
     def _add(self, path: str, endpoint: Any, schema: dict[str, Any] | None = None) -> None:  # noqa: ANN401
         parameters = path_parameters(path) if "{" in path else {"parameters": [_MODEL]}

@@ -20,9 +20,12 @@ from serving.predict_dialect import read_predict
 from serving.predictor import Predictor
 from serving.request_reading import read_body, read_event_time, read_header_length
 from serving.responses import PredictionResponse, json_response
+from serving.routing import Serving
 from serving.row_batch import require_keys
 from serving.served_model import ServedModel
 
+ENTITY_HEADER = "x-entity-id"  # who a request is about, where its rows do not say
+INDEX_KEYS = ("ready", "repository_name")  # of a question for the repository's index
 EXTENSIONS = ("binary_tensor_data", "model_repository", "statistics")
 
 _JSON = "application/json"
@@ -60,12 +63,17 @@ class DataPlane:
 
         `"entities": [key]` in the place of rows asks for their stored features.
         """
-        pick, limit, request_id = self._context.catalog.pick, self._limits.max_rows, _request_id(request)
+        limit, request_id = self._limits.max_rows, _request_id(request)
+        key = request.headers.get(ENTITY_HEADER)
+
+        def pick(name: str | None) -> Serving:
+            return self._context.catalog.pick(name).keyed(key)
+
         return await self.respond(request, lambda body: read_predict(pick, body, limit, request_id))
 
     async def infer(self, request: Request) -> Response:
         """Predict tensors, one per column, as the Open Inference Protocol says."""
-        serving = self._context.catalog.pick(*_path(request))
+        serving = self._context.catalog.pick(*_path(request)).keyed(request.headers.get(ENTITY_HEADER))
         limit, request_id = self._limits.max_rows, _request_id(request)
 
         def read(body: bytes) -> Question:
@@ -109,11 +117,8 @@ class DataPlane:
         """The loaded versions of every model and their states: `{"ready"?: true}` for the ready ones only."""
         body = await read_body(request, self._limits.max_body_bytes, self._limits.body_seconds)
         content = parse_json(body) if body else {}
-        require_keys(content, ("ready", "repository_name"))
-        ready = content.get("ready", False)
-        if not isinstance(ready, bool):
-            raise bad_request(f"ready is {show(ready)}; true or false is needed")
-        return json_response(self.describe_repository(ready_only=ready))
+        require_keys(content, INDEX_KEYS)
+        return json_response(self.describe_repository(ready_only=read_ready(content)))
 
     def describe_repository(self, *, ready_only: bool) -> list[dict[str, str]]:
         """The loaded versions of every model and their states."""
@@ -175,6 +180,14 @@ class DataPlane:
     def _post(self, path: str, endpoint: Any, schema: dict[str, Any]) -> None:  # noqa: ANN401 - as above
         extra = {**body_of(schema), **path_parameters(path)}
         self.router.add_api_route(path, endpoint, methods=["POST"], response_model=None, openapi_extra=extra)
+
+
+def read_ready(content: Mapping[str, Any]) -> bool:
+    """Whether the index is to tell of the ready versions only; ApiError 400 for what is no answer."""
+    ready = content.get("ready", False)
+    if not isinstance(ready, bool):
+        raise bad_request(f"ready is {show(ready)}; true or false is needed")
+    return ready
 
 
 def describe_server() -> dict[str, object]:

@@ -9,12 +9,13 @@ from google.protobuf.json_format import ParseDict
 
 from serving.api_keys import ApiKeys
 from serving.context import ServingContext
-from serving.data_plane import DataPlane, describe_route, describe_server
+from serving.data_plane import ENTITY_HEADER, DataPlane, describe_route, describe_server
 from serving.errors import ApiError, not_found
 from serving.grpc_calls import STATUS_CODES, Call, surround
 from serving.grpc_dialect import parse_message, read_grpc_infer
 from serving.grpc_limits import receive_message
 from serving.grpc_messages import load_proto, message_class
+from serving.routing import Serving
 
 OPEN_METHODS = frozenset({"ServerLive", "ServerReady", "Check"})  # answered without an API key, as over REST
 WATCH_SECONDS = 0.25
@@ -93,7 +94,11 @@ class GrpcService:
 
     async def model_infer(self, call: Call) -> tuple[bytes, Mapping[str, str]]:
         """Predict tensors, one per column."""
-        pick, limit = self._context.catalog.pick, self._context.settings.serving.max_rows
+        limit, key = self._context.settings.serving.max_rows, call.metadata.get(ENTITY_HEADER)
+
+        def pick(name: str, version: str | None) -> Serving:
+            return self._context.catalog.pick(name, version).keyed(key)
+
         answer = await self._plane.answer(
             lambda: read_grpc_infer(pick, call.content, limit, call.request_id),
             len(call.content),

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mojoline.registry.experiment import Experiment
 from serving.served_model import ServedModel
@@ -41,17 +41,25 @@ class Route:
 
 @dataclass(frozen=True)
 class Serving:
-    """The champion and, while an experiment runs, the version and the tally of each of its variants."""
+    """The champion and, while an experiment runs, the version and the tally of each of its variants.
+
+    `key` is what the caller says the request is about; it goes before the entity keys of the rows.
+    """
 
     champion: ServedModel
     experiment: Experiment | None = None
     variants: Mapping[str, ServedModel] = field(default_factory=dict)
     tallies: Mapping[str, VariantTally] = field(default_factory=dict)
+    key: str | None = None
 
     @classmethod
     def pinned(cls, served: ServedModel) -> "Serving":
         """One version that a caller named, whatever the aliases say."""
         return cls(served, variants={PINNED: served})
+
+    def keyed(self, key: str | None) -> "Serving":
+        """The same for a request about `key`; None: it does not say."""
+        return self if key is None else replace(self, key=key)
 
     def route(self, entities: Iterable[object], request_id: str) -> Route:
         """Who answers.
@@ -65,7 +73,7 @@ class Serving:
             return Route(self.champion, PINNED)
         if self.experiment is None:
             return Route(self.champion)
-        key = shared_key(entities)
+        key = self.key or shared_key(entities)
         variant = self.experiment.choose(request_id if key is None else key)
         return Route(self.variants[variant.name], variant.name, key is not None, self.tallies[variant.name])
 

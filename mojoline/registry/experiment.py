@@ -20,14 +20,15 @@ Ranges: TypeAlias = tuple[tuple[int, int], ...]
 class Variant(BaseModel):
     """One way to answer.
 
-    `model` is an alias (`champion`, `challenger`, `previous`) or a version. A live variant answers `weight`
-    of 10,000 buckets; a shadow variant scores a `sample` (0 to 1) of all requests besides, and nobody waits.
+    `model` is an alias (`champion`, `challenger`, `previous`) or a version, or the URI of one. A live variant
+    answers `weight` of 10,000 buckets; a shadow variant scores a `sample` (0 to 1) of all requests besides,
+    and nobody waits.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,30}$")
-    model: str = Field(min_length=1, max_length=64)
+    model: str = Field(min_length=1, max_length=150)
     weight: int = Field(default=0, ge=0, le=BUCKETS)
     mode: Literal["live", "shadow"] = "live"
     sample: float = Field(default=1.0, gt=0, le=1)

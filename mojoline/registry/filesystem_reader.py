@@ -125,10 +125,17 @@ class FilesystemReader:
     def entry_of(self, name: str, aliases: Aliases, model: str) -> AliasEntry:
         """What a variant's `model` stands for: an alias as `aliases` has it, or a published version.
 
+        Either may be written as a model URI (`models:/<name>@champion`, `models:/<name>/<version>`).
+
         Raises:
-            NotFoundError: the alias is not set, or there is no such version.
+            NotFoundError: the alias is not set, there is no such version, or it is one of another model.
             CorruptVersionError: the version has no readable manifest.
         """
+        if model.startswith("models:/"):
+            uri = parse_model_uri(model)
+            if uri.name != name:
+                raise NotFoundError(f"{model} is another model's: name an alias or a version of {name}")
+            model = uri.version or str(uri.alias)
         if model in get_args(AliasName):
             entry = aliases.aliases.get(cast("AliasName", model))
             if entry is None:

@@ -159,10 +159,11 @@ class FilesystemRegistry(FilesystemReader):
 
         return self._update(name, expected_generation, follow)
 
-    def rollback(self, name: str, *, by: str, reason: str) -> Aliases:
-        """Let champion and previous change places, whatever the generation is.
+    def rollback(self, name: str, *, by: str, reason: str, expected_generation: int | None = None) -> Aliases:
+        """Let champion and previous change places; by default whatever the generation is.
 
         Raises:
+            ConflictError: `expected_generation` is given, and somebody changed the aliases since.
             NotFoundError: there is no previous champion.
             CorruptVersionError: the previous champion is damaged; the present one stays.
         """
@@ -174,7 +175,7 @@ class FilesystemRegistry(FilesystemReader):
                 self.verify(name, moved.champion.version, moved.champion.manifest_sha256)
             return moved
 
-        return self._update(name, None, roll_back)
+        return self._update(name, expected_generation, roll_back)
 
     def _update(
         self, name: str, expected_generation: int | None, follow: Callable[[Aliases], Aliases]

@@ -86,6 +86,44 @@ def test_rows_of_one_request_are_answered_by_one_version(registry):
         assert answer.json()["model_version"] in {first.version, second.version}
 
 
+def test_the_key_may_stand_in_a_header_whatever_the_dialect(registry):
+    """For models whose rows have no key, and before the keys of those that have."""
+    with halved_server(registry) as (server, *_):
+        variants = set()
+        for number in range(20):
+            key = {"X-Entity-Id": f"F{number}"}
+            expected = ask(server, f"F{number}").json()["variant"]
+            tensors = [tensor(name, value) for name, value in ROWS[0].items()]
+            asked = {
+                "/predict": {"rows": [{**ROWS[0], "flight_id": "another"}]},
+                "/v2/models/tiny/infer": {"inputs": tensors},
+                "/invocations": {"instances": [ROWS[0]]},
+            }
+            for path, body in asked.items():
+                answer = server.api.post(path, json=body, headers=key).raise_for_status()
+                assert answer.headers["X-Variant-Sticky"] == "true"
+                assert answer.headers["X-Variant"] == expected
+            variants.add(expected)
+        assert variants == {"a", "b"}
+
+
+def test_a_variant_may_be_named_by_a_uri(registry):
+    first = publish(registry, "first")
+    second = publish(registry, "second", promote=False)
+    with server_thread(registry) as server:
+        server.wait_ready()
+        body = split(first, second, 3000)
+        champion, other = body["experiment"]["variants"]
+        champion["model"], other["model"] = "models:/tiny@champion", f"models:/tiny/{second.version}"
+        put(server, body).raise_for_status()
+        assert {first.version, second.version} == {
+            ask(server, f"F{number}").json()["model_version"] for number in range(40)
+        }
+        other["model"] = "models:/another@champion"
+        assert "another" in put(server, body).json()["error"]
+        assert put(server, body).status_code == 409
+
+
 def test_it_outlives_the_server_and_ends_without_one(registry):
     with halved_server(registry) as (server, _, second):
         before = {f"F{n}": ask(server, f"F{n}").json()["variant"] for n in range(60)}

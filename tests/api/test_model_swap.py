@@ -1,6 +1,7 @@
 """Versions come and go under load: no answer mixes two, a damaged one changes nothing."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -189,6 +190,23 @@ def test_a_version_that_another_release_wrote_is_not_served(registry, tmp_path):
         server.wait(lambda: server.status()["last_error"] is not None)
         assert "H2O 3.46.0.11 wrote the MOJO, the manifest says 3.46.0.10" in server.status()["last_error"]
         assert server.predict([{}]).json()["model_version"] == first.version
+
+
+def test_people_who_roll_back_at_once_do_not_undo_each_other(registry):
+    first = publish(registry, "first")
+    publish(registry, "second")
+    with server_thread(registry) as server:
+        server.wait_ready()
+        seen = {"generation": server.status()["generation"]}
+
+        def roll_back(_):
+            return server.admin.post("/admin/models/tiny/rollback", json=seen).status_code
+
+        with ThreadPoolExecutor(4) as people:
+            assert sorted(people.map(roll_back, range(4))) == [200, 409, 409, 409]
+        assert server.predict([{}]).json()["model_version"] == first.version
+        refused = server.admin.post("/admin/models/tiny/rollback", json={"generation": True})
+        assert refused.status_code == 400
 
 
 def test_a_rollback_without_a_previous_version_is_a_conflict(registry):
