@@ -13,6 +13,8 @@ HEAD_BYTES = 65_536
 PIPELINED = 32  # heads that may wait behind the request that is being answered
 CHUNKS = 4096  # of one body; parsing a tiny one costs as much as a large one
 
+LAST_SECONDS = 1.0  # for the first request of who has connected when the server goes down
+
 _OFFER = (b"upgrade", b"http2-settings")
 
 
@@ -115,6 +117,13 @@ class PatientProtocol(HttpToolsProtocol):
         self._stop_waiting()
         self._forget_answers()
         super().connection_lost(exc)
+
+    def shutdown(self) -> None:
+        """The server goes down. Who has just connected has a request on its way, which is still answered."""
+        if self.cycle is None and not self.transport.is_closing():
+            self.loop.call_later(LAST_SECONDS, super().shutdown)
+        else:
+            super().shutdown()
 
     def _decline(self, rest: bytes) -> None:
         """Answer an offer of another protocol in this one, as RFC 9110 (7.8) allows.

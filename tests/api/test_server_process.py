@@ -20,6 +20,16 @@ from tests.api.live_server import (
     server_process,
     server_thread,
 )
+from tests.api.raw_http import RawConnection, request
+
+
+def is_open(port: int) -> bool:
+    """Whether somebody listens."""
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+    except ConnectionRefusedError:
+        return False
+    return True
 
 
 @pytest.fixture
@@ -71,6 +81,20 @@ def test_sigterm_finishes_what_is_in_flight_and_writes_the_reservoir(registry, r
     assert dict(replayed[5].features) == dict(rows[5])
     assert (replayed[5].entity, replayed[5].event_time.isoformat()) == ("5", "2013-07-01T12:00:00+00:00")
     assert [row.request_id for row in sample if row.request_id != "replayed"] == ["late"]
+
+
+def test_whoever_connected_last_is_still_answered(registry):
+    """A connection that was taken when the port closed may have its first request on the way."""
+    publish(registry, "first")
+    with server_thread(registry, serving={"drain_delay_seconds": 0.1}) as server:
+        server.wait_ready()
+        with RawConnection(server.ports[0]) as early, RawConnection(server.ports[0]) as silent:
+            server.api.post("/predict", json={"rows": [{}]}).raise_for_status()  # they are taken by now
+            server.stop_soon()
+            server.wait(lambda: not is_open(server.ports[0]))
+            assert early.send(request(b'{"rows": [{}]}')).answer()[0] == 200
+            assert early.is_closed(20)
+            assert silent.is_closed(20)
 
 
 def test_a_dying_redis_is_not_noticed_by_callers(registry, redis_process):
