@@ -1,9 +1,9 @@
 """mojo_scorer against genmodel's kept answers over the zoo: `make parity`, or `parity.py [NAME ...]`.
 
 Prints models, rows, the largest distance in ulps before the link ("margin", must be 0) and of the answer,
-and the largest absolute one; then the coverage matrix. Exit status 1 when a model is beyond its tolerance
-(`tolerances.py`) or an empty cell of the matrix has no reason. No JVM is needed; that the kept answers are
-still Java's is a test of its own.
+and the largest absolute one; then the same by algorithm, as README.md has it, and the coverage matrix. Exit
+status 1 when a model is beyond its tolerance (`tolerances.py`), README.md has other figures or an empty cell
+of the matrix has no reason. No JVM is needed; that the kept answers are still Java's is a test of its own.
 """
 
 import argparse
@@ -21,6 +21,8 @@ from tolerances import TOLERANCES, Tolerance
 from zoo_catalogue import zoo_models
 from zoo_coverage import coverage_matrix, print_matrix, read_rows
 from zoo_makers.zoo_model import ZooModel
+
+README = Path(__file__).parent.parent / "README.md"
 
 
 @dataclass
@@ -171,6 +173,21 @@ def compare_margins(entry: ZooModel) -> Comparison:
     return found
 
 
+def table_by_algorithm(found: list[Comparison]) -> str:
+    """Return README.md's table of what was found, the algorithms by name."""
+    lines = [
+        "| algorithm | models | rows | max ulp | max abs diff | allowed ulp |",
+        "|---|--:|--:|--:|--:|--:|",
+    ]
+    for algorithm in sorted({one.algorithm for one in found}):
+        same = [one for one in found if one.algorithm == algorithm]
+        rows = sum(one.rows - one.refused for one in same)
+        ulps, distance = max(one.max_ulps for one in same), max(one.max_abs for one in same)
+        allowed = TOLERANCES[algorithm].ulps
+        lines.append(f"| {algorithm} | {len(same)} | {rows:,} | {ulps} | {distance:.2g} | {allowed} |")
+    return "\n".join(lines)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -178,11 +195,12 @@ def main() -> int:
     parser.add_argument("names", metavar="NAME", nargs="*", help="models to compare; all without a name")
     options = parser.parse_args()
     known = zoo_models()
-    failed = False
+    failed, everything = False, []
     heads = ["rows", "refused", "margin", "max ulp", "allowed", "max abs"]
     print(f"{'model':32}" + "".join(f"{head:>9}" for head in heads))
     for name in options.names or known:
         found = compare(known[name])
+        everything.append(found)
         allowed = TOLERANCES[found.algorithm].ulps
         margin: int | str = ""
         if "margins" in known[name].keeps:
@@ -195,6 +213,10 @@ def main() -> int:
             print(f"    {fault}")
         failed |= bool(found.faults)
     if not options.names:
+        print(f"\n{(table := table_by_algorithm(everything))}")
+        if table not in README.read_text(encoding="utf-8"):
+            print(f"    {README} has another table")
+            failed = True
         matrix = coverage_matrix()
         print_matrix(matrix)
         failed |= any(value == "" for cells in matrix.values() for value in cells.values())

@@ -30,6 +30,11 @@ def test_margins_are_bit_equal(model: ZooModel) -> None:
     assert not compare_margins(model).faults
 
 
+def test_readme_has_what_is_measured_and_no_cell_is_empty_without_a_reason() -> None:
+    done = subprocess.run([sys.executable, PARITY], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr
+
+
 def test_kept_answers_are_javas(tmp_path: Path) -> None:
     models = zoo_models().values()
     jobs = [job for model in models for job in answer_jobs(model, tmp_path)]
