@@ -12,16 +12,16 @@ from typing import Any
 
 from pydantic import (
     BaseModel,
+    ConfigDict,
     Field,
     PrivateAttr,
     SecretStr,
     ValidationError,
     field_validator,
 )
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from mojoline.settings_groups import CacheSettings, FeatureSettings, Ports, ServingSettings, TrainingSettings
-from mojoline.settings_layers import CONFIG_KEY, PREFIX, SECRETS, SettingsError, flatten, gather_layers
+from mojoline.settings_layers import CONFIG_KEY, SECRETS, SettingsError, flatten, gather_layers
 
 __all__ = [
     "CONFIG_KEY",
@@ -43,17 +43,10 @@ REPOSITORY = Path(__file__).absolute().parents[1]
 """The checkout: a command called from anywhere finds the models and the local state here."""
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Every effective setting. Make one with `load_settings`, which also refuses unknown environment keys."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX,
-        env_nested_delimiter="__",
-        extra="forbid",
-        frozen=True,
-        validate_default=True,
-        hide_input_in_errors=True,
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, hide_input_in_errors=True)
 
     home: Path = Field(
         default=REPOSITORY / ".mojoline", description="all local state; `make clean` removes it"
@@ -113,18 +106,6 @@ class Settings(BaseSettings):
         if value and not value.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
             raise ValueError("must start with redis://, rediss:// or unix://")
         return value
-
-    @classmethod
-    def settings_customise_sources(  # the signature is pydantic's
-        cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Only what `load_settings` gathered: it is where origins are known."""
-        return (init_settings,)
 
     @property
     def work_dir(self) -> Path:

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
@@ -79,6 +78,8 @@ def _is_ours(key: str) -> bool:
 def _file_layer(config: str | None) -> list[Leaf]:
     if not config:
         return []
+    import yaml  # only a file needs it, and who has none starts sooner
+
     try:
         content = yaml.safe_load(Path(config).read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as error:

@@ -36,6 +36,7 @@ def start(arguments: list[str], environment: dict[str, str]) -> float:
     """Seconds to the first ready answer of a new server, which is ended then."""
     port = find_free_port()
     known = {key: value for key, value in os.environ.items() if not key.startswith("MOJOLINE_")}
+    known.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed server has its bytecode
     command = [sys.executable, "-m", "serving", "--http_port", str(port), *arguments]
     started = time.perf_counter()
     process = subprocess.Popen(command, cwd=ROOT, env={**known, **environment}, stderr=subprocess.DEVNULL)

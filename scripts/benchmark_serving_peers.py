@@ -252,7 +252,7 @@ def main() -> int:
     medians = {m: {n: statistics.median(rates) for n, rates in of.items()} for m, of in rounds.items()}
     show(Console(width=160), medians)
     if options.output:
-        report = {"rps_at_p99_50ms": medians, "rounds": rounds}
+        report = {m: {"rps_at_p99_50ms": medians[m], "rounds": rounds[m]} for m in models}
         options.output.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     return 0
 

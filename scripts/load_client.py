@@ -115,7 +115,7 @@ class Load:
     def holds(self) -> bool:
         """Whether every request was answered, and 99 of 100 within the limit."""
         seconds = sorted(took if status == OK else float("inf") for _, took, status, _ in self.answers)
-        return len(seconds) == self._total and seconds[int(0.99 * self._total)] < P99_LIMIT
+        return 0 < self._total == len(seconds) and seconds[int(0.99 * self._total)] < P99_LIMIT
 
     def close(self) -> None:
         """Close the connections."""

@@ -17,14 +17,17 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import uvloop
 
 from mojoline.errors import MojolineError
 from mojoline.settings import Settings, SettingsError, load_settings
 from serving.json_logs import install_logs
-from serving.plain_models import PlainModels, find_models
 from serving.tracing import close_tracing, install_tracing
+
+if TYPE_CHECKING:
+    from serving.plain_models import PlainModels
 
 EXIT_SETTINGS = 78
 EXIT_UNAVAILABLE = 69
@@ -47,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             serving=_without_none(workers=options.workers, host=options.host),
         )
         install_logs(settings.serving.log)
-        if options.worker is None:  # once for all workers
+        if options.worker is None and settings.database_url is not None:  # once for all workers
             from serving.entity_pool import check_connection_budget
 
             uvloop.run(check_connection_budget(settings))
@@ -66,9 +69,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 async def _serve_until_signal(settings: Settings, options: argparse.Namespace) -> None:
-    models = _plain_models(options)
-    if models is not None:
-        models.load_early()
+    gc.disable()  # nothing that is imported becomes garbage; to look for some takes a tenth of a start
+    from mojoline.registry.filesystem_registry import open_registry
+    from serving.version_loading import load_early
+
+    registry = _plain_models(options) or open_registry(settings.registry_url)
+    load_early(registry)
     from serving.server import serve  # takes as long as loading a large model does
 
     stopping, reread = asyncio.Event(), asyncio.Event()
@@ -81,7 +87,8 @@ async def _serve_until_signal(settings: Settings, options: argparse.Namespace) -
     sys.setswitchinterval(SWITCH_SECONDS)
     gc.freeze()  # what was imported stays: to look at all of it takes tens of milliseconds
     gc.set_threshold(YOUNGEST, 10, 10)
-    await serve(settings, stopping, models, worker=options.worker, reread=reread)
+    gc.enable()
+    await serve(settings, stopping, registry, worker=options.worker, reread=reread)
     await loop.run_in_executor(None, close_tracing)
     if orphaned is not None:
         orphaned.cancel()
@@ -95,7 +102,9 @@ async def _end_with_parent(stopping: asyncio.Event) -> None:
     stopping.set()
 
 
-def _plain_models(options: argparse.Namespace) -> PlainModels | None:
+def _plain_models(options: argparse.Namespace) -> "PlainModels | None":
+    from serving.plain_models import PlainModels, find_models
+
     files: dict[str, Path] = {}
     if options.model_dir is not None:
         files |= find_models(options.model_dir, options.model_name)

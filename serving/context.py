@@ -2,14 +2,13 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 from mojoline.registry.filesystem_registry import FilesystemRegistry
 from mojoline.settings import Settings
 from serving.audit_log import AuditLog
 from serving.canary_guard import CanaryGuard
-from serving.entity_features import EntityFeatures
-from serving.entity_pool import open_entity_pool
 from serving.loop_lag import LoopLagMonitor
 from serving.model_catalog import ModelCatalog
 from serving.offload import Offload
@@ -22,6 +21,8 @@ from serving.worker_states import WorkerStates, shared_directory
 
 if TYPE_CHECKING:
     from mojoline.drift.reservoir import ReservoirWriter
+    from serving.entity_features import EntityFeatures
+    from serving.entity_pool import EntityPool
     from serving.redis_channel import RedisChannel
     from serving.redis_pool import RedisPool
 
@@ -38,10 +39,12 @@ class ServingContext:
         self.registry = registry
         self.audit = AuditLog(settings.serving.audit_log)
         self.states = WorkerStates(worker, shared_directory())
-        self.entity_pool = open_entity_pool(settings)
-        self.entities = EntityFeatures(self.entity_pool, settings.models_dir)
+        self.entity_pool = self._open_database()
         self.catalog = ModelCatalog(
-            registry, settings.serving.poll_seconds, self.write_state, self.entities.warm
+            registry,
+            settings.serving.poll_seconds,
+            self.write_state,
+            None if self.entity_pool is None else self.entities.warm,
         )
         self.redis_pool: RedisPool | None = None
         self.reservoir: ReservoirWriter | None = None
@@ -94,6 +97,20 @@ class ServingContext:
             await self.reservoir.close()
         self.offload.close()
         self.states.close()
+
+    @cached_property
+    def entities(self) -> "EntityFeatures":
+        """The stored features; their imports take a twentieth of a start, so they come when they are used."""
+        from serving.entity_features import EntityFeatures
+
+        return EntityFeatures(self.entity_pool, self.settings.models_dir)
+
+    def _open_database(self) -> "EntityPool | None":
+        if self.settings.database_url is None:
+            return None
+        from serving.entity_pool import open_entity_pool
+
+        return open_entity_pool(self.settings)
 
     def _open_redis(self) -> "RedisChannel | None":
         """What needs Redis, of which only the channel is not kept here.

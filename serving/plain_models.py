@@ -6,7 +6,6 @@ and its sha256, and a file that is replaced is followed like a champion that mov
 
 import hashlib
 from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -45,14 +44,6 @@ class PlainModels(FilesystemRegistry):
         super().__init__(Path("/"))
         self.files = {require_name(name): path.absolute() for name, path in files.items()}
         self._seen: dict[str, _Seen] = {}
-        self._early: dict[str, Future[ServedModel]] = {}
-
-    def load_early(self) -> None:
-        """Begin to load in a thread, while the caller imports the rest of the server."""
-        thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="early-loader")
-        for name in self.names():
-            self._early[name] = thread.submit(self._load_now, name)
-        thread.shutdown(wait=False)
 
     def names(self) -> list[str]:
         """The models, sorted."""
@@ -76,21 +67,7 @@ class PlainModels(FilesystemRegistry):
         return Aliases(generation=seen.generation, aliases={"champion": seen.entry})
 
     def load(self, name: str, entry: AliasEntry) -> ServedModel:
-        """The file as a served version, if it was not loaded early as that. Raises as `_load`."""
-        early = self._early.pop(name, None)
-        if early is not None:
-            loaded = early.result()
-            if loaded.version == entry.version:
-                return loaded
-        return self._load(name, entry)
-
-    def _load_now(self, name: str) -> ServedModel:
-        champion = self.aliases(name).champion
-        assert champion is not None  # noqa: S101 - there is a file, or RegistryError
-        return self._load(name, champion)
-
-    def _load(self, name: str, entry: AliasEntry) -> ServedModel:
-        """Load the file. A manifest beside it says how its gaps are filled.
+        """Load the file as a served version. A manifest beside it says how its gaps are filled.
 
         Raises:
             RuntimeModelError: the MOJO cannot be loaded.
