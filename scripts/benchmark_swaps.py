@@ -14,7 +14,6 @@ Keys: `swaps`, `seconds`, `swap_ms` (p50, p99, max: from the push to the last wo
 """
 
 import argparse
-import json
 import statistics
 import sys
 import tempfile
@@ -26,6 +25,7 @@ from typing import Any
 
 import httpx
 from api_process import ApiProcess
+from figures import report
 from scratch_servers import TINY, draw_rows, publish_turns
 
 from mojoline.registry.filesystem_registry import FilesystemRegistry, open_registry
@@ -110,10 +110,10 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
                         swap(registry, api, versions[(number + 1) % len(versions)], options.workers)
                     )
                     sizes.append(api.measure())
-            return report(options, seconds, sizes, callers, time.perf_counter() - started)
+            return summarize(options, seconds, sizes, callers, time.perf_counter() - started)
 
 
-def report(
+def summarize(
     options: argparse.Namespace,
     seconds: list[float],
     sizes: list[tuple[float, int]],
@@ -157,10 +157,7 @@ def main() -> int:
     parser.add_argument("--output", type=Path, help="write the figures to this file")
     options = parser.parse_args()
     found = run(options)
-    text = json.dumps(found, indent=1)
-    print(text)
-    if options.output is not None:
-        options.output.write_text(text + "\n", encoding="utf-8")
+    report(found, options.output)
     return 0 if found["passed"] else 1
 
 

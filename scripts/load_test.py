@@ -35,8 +35,6 @@ from typing import Any
 import httpx
 import numpy as np
 import orjson
-from rich.console import Console
-from rich.table import Table
 
 from mojoline.settings import Settings, load_settings
 from mojoline.stack.local_stack import up
@@ -44,6 +42,7 @@ from mojoline.stack.stack_state import StackState
 
 sys.path.insert(0, str(Path(__file__).parent))
 from api_process import ApiProcess
+from figures import report
 from load_servers import Heartbeat, RedisCounters, echoing, read_metrics, start_api
 from load_subjects import DATA, Subject, demo_subject, timetable_subject
 from load_verdict import GRACE, Champions, holds, judge, worst_second
@@ -57,7 +56,6 @@ ENTITY_SHARE = {"features": 0.0, "mixed": 0.2, "entity": 1.0}
 
 def main() -> int:
     options = read_options()
-    console = Console()
     settings = load_settings()
     stack = up(settings, only=DATA)
     with tempfile.TemporaryDirectory() as scratch:
@@ -81,10 +79,8 @@ def main() -> int:
     figures |= {"model": options.name or subject.spec.name, "distinct_rows": len(subject.rows)}
     figures |= {"connections": options.connections, "mode": options.mode}
     figures |= {"cache": options.cache, "offload": options.offload}
-    show(console, figures)
-    if options.output:
-        options.output.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
-    return 0 if options.saturate or holds(options, figures, console) else 1
+    report(figures, options.output)
+    return 0 if options.saturate or holds(options, figures) else 1
 
 
 def make_bodies(subject: Subject, mode: str) -> list[bytes]:
@@ -217,13 +213,6 @@ def wait_for(process: subprocess.Popen[bytes], seconds: float) -> bool:
     except subprocess.TimeoutExpired:
         return False
     return True
-
-
-def show(console: Console, figures: dict[str, Any]) -> None:
-    table = Table("figure", "value")
-    for name, value in figures.items():
-        table.add_row(name, f"{value:,}" if isinstance(value, int | float) else str(value))
-    console.print(table)
 
 
 def read_options() -> argparse.Namespace:

@@ -82,7 +82,7 @@ def worst_second(answers: Answers, rate: float) -> float:
     return round(max(float(np.percentile(values, 99)) for values in seconds.values()), 3)
 
 
-def holds(options: argparse.Namespace, figures: dict[str, Any], console: Console) -> bool:
+def holds(options: argparse.Namespace, figures: dict[str, Any]) -> bool:
     """Whether the run proves what it should; says what it does not."""
     wanted = options.rate * options.seconds
     none = ("errors", "stale", "mixed_versions", "loop_warnings")
@@ -98,5 +98,5 @@ def holds(options: argparse.Namespace, figures: dict[str, Any], console: Console
     if asked and figures["redis_reuse_pct"] <= REUSE_LIMIT_PCT:
         problems.append(f"redis_reuse_pct: {figures['redis_reuse_pct']}")
     for problem in problems:
-        console.print(f"[red]{problem}[/red]")
+        Console().print(f"[red]{problem}[/red]")
     return not problems
