@@ -41,11 +41,7 @@ class ByteReader {
   double big_double() { return std::bit_cast<double>(big<std::uint64_t>()); }
 
   Bytes take(std::uint64_t count) {
-    if (count > left()) {
-      throw FormatError(std::string(what_) + ": ends early, " + std::to_string(count) +
-                        " bytes wanted at offset " + std::to_string(position_) + ", " +
-                        std::to_string(left()) + " left");
-    }
+    if (count > left()) end_early(count);
     Bytes part = bytes_.subspan(position_, count);
     position_ += count;
     return part;
@@ -54,6 +50,13 @@ class ByteReader {
   void skip(std::uint64_t count) { take(count); }
 
  private:
+  // Apart, so that the compiler puts the rest where it is called.
+  [[noreturn, gnu::noinline]] void end_early(std::uint64_t count) const {
+    throw FormatError(std::string(what_) + ": ends early, " + std::to_string(count) +
+                      " bytes wanted at offset " + std::to_string(position_) + ", " + std::to_string(left()) +
+                      " left");
+  }
+
   Bytes bytes_;
   std::string what_;
   std::size_t position_ = 0;

@@ -5,121 +5,202 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <utility>
 
 namespace mojo {
 namespace {
 
-constexpr std::uint32_t kMostLevels = 4'000'000;  // words of 64 are counted in 16 bits
+constexpr std::uint64_t kMostLevels = 4'000'000;  // words of 64 are counted in 16 bits
+constexpr std::size_t kFewSlots = 64;
 
 std::uint64_t mix(std::uint64_t hash, std::uint64_t value) {
   hash = (hash ^ value) * 0x9e3779b97f4a7c15U;
   return hash ^ hash >> 32;
 }
 
-std::size_t bytes_for(std::int32_t bits) { return (static_cast<std::size_t>(bits) + 7) / 8; }
+Word low_bits(std::size_t count) { return count >= 64 ? ~Word{0} : (Word{1} << count) - 1; }
 
-std::uint64_t hash_bytes(std::uint64_t hash, const std::uint8_t* bytes, std::size_t count) {
-  for (; count >= 8; bytes += 8, count -= 8) {
-    std::uint64_t word;
-    std::memcpy(&word, bytes, 8);
-    hash = mix(hash, word);
-  }
-  std::uint64_t rest = 0;
-  std::memcpy(&rest, bytes, count);
-  return mix(hash, rest);
-}
-
-// Open addressing over entries counted from 0; a slot holds entry + 1. Returns the entry that `same` accepts,
-// or `fresh` after entering that.
-template <class Same>
-std::uint32_t find_or_enter(std::vector<std::uint32_t>& slots, std::uint64_t hash, std::uint32_t fresh,
-                            Same same) {
-  std::size_t mask = slots.size() - 1;
-  for (std::size_t at = hash & mask;; at = (at + 1) & mask) {
-    if (slots[at] == 0) {
-      slots[at] = fresh + 1;
-      return fresh;
-    }
-    if (same(slots[at] - 1)) return slots[at] - 1;
+// The first `count` bits of `from` become bits at .. at + count - 1 of `to`.
+void copy_bits(Word* to, std::size_t at, const std::uint8_t* from, std::size_t count) {
+  for (std::size_t done = 0; done < count; done += 64, from += 8) {
+    std::size_t some = std::min<std::size_t>(count - done, 64);
+    Word mask = low_bits(some);
+    Word bits = 0;
+    std::memcpy(&bits, from, (some + 7) / 8);
+    bits &= mask;
+    std::size_t shift = (at + done) % 64;
+    Word* word = to + (at + done) / 64;
+    word[0] = (word[0] & ~(mask << shift)) | bits << shift;
+    if (shift + some > 64) word[1] = (word[1] & ~(mask >> (64 - shift))) | bits >> (64 - shift);
   }
 }
+
+// Bytes that answers about so many levels take while they are turned.
+std::uint64_t level_bytes(std::uint64_t words) { return words * 2 * sizeof(Word); }
 
 }  // namespace
 
-bool QuestionBook::Entry::operator==(const Entry& other) const {
-  if (hash != other.hash || column != other.column || missing != other.missing) return false;
-  if (!set || !other.set) {
-    return set == other.set &&
-           std::bit_cast<std::uint32_t>(threshold) == std::bit_cast<std::uint32_t>(other.threshold);
-  }
-  return first == other.first && count == other.count && std::memcmp(set, other.set, bytes_for(count)) == 0;
-}
-
-QuestionBook::Entry QuestionBook::make_entry(const Forest& forest, const Node& node) {
-  Entry entry{};
-  entry.column = node.column;
-  entry.missing = !node.missing_left;
-  entry.limit = forest.level_counts[node.column];
-  std::uint64_t head = std::uint64_t{entry.column} << 1 | (entry.missing ? 1 : 0);
-  if (node.kind == Node::level_set) {
-    static constexpr std::uint8_t kEmpty = 0;
-    const LevelSet& set = forest.sets[node.set];
-    entry.first = set.first;
-    entry.count = set.count;
-    entry.set = set.count > 0 ? forest.bits.data() + set.bit / 8 : &kEmpty;
-    std::uint64_t range = std::uint64_t(std::uint32_t(set.first)) << 32 | std::uint32_t(set.count);
-    entry.hash = hash_bytes(mix(head + 1, range), entry.set, bytes_for(set.count));
-    return entry;
-  }
-  // "Right when missing" is a threshold that no value reaches.
-  bool reachable = node.kind != Node::missing_only && !std::isnan(node.value);
-  entry.threshold = reachable ? node.value + 0.0F : std::numeric_limits<float>::quiet_NaN();
-  entry.hash = mix(head, std::uint64_t{std::bit_cast<std::uint32_t>(entry.threshold)} << 20);
-  return entry;
-}
+QuestionBook::QuestionBook(const std::vector<std::int64_t>& level_counts, std::uint64_t most_level_bytes)
+    : level_counts_(&level_counts),
+      most_level_bytes_(most_level_bytes),
+      slots_(kFewSlots),
+      sets_(level_counts.size()) {}
 
 std::uint32_t QuestionBook::enter(const Forest& forest, const Node& node) {
-  if (2 * entries_.size() >= slots_.size()) grow();
-  Entry entry = make_entry(forest, node);
-  auto fresh = static_cast<std::uint32_t>(entries_.size());
-  std::uint32_t found =
-      find_or_enter(slots_, entry.hash, fresh, [&](std::uint32_t at) { return entries_[at] == entry; });
-  if (found == fresh) entries_.push_back(entry);
-  return found;
+  if (node.kind != Node::level_set) return enter_number(make_number(node));
+  const LevelSet& set = forest.sets[node.set];
+  std::uint64_t levels =
+      set.count > 0 ? std::uint64_t(std::uint32_t(set.first)) + std::uint32_t(set.count) : 0;
+  if (!make_room(node.column, levels)) return 0;
+  meaning_.assign(sets_[node.column]->words, node.missing_left ? 0 : ~Word{0});
+  if (set.count > 0)
+    copy_bits(meaning_.data(), std::size_t(set.first), &forest.bits[set.bit / 8], std::size_t(set.count));
+  return enter_set(node.column, static_cast<std::uint32_t>(levels));
 }
 
-void QuestionBook::grow() {
-  slots_.assign(std::max<std::size_t>(1024, 4 * slots_.size()), 0);
-  for (std::uint32_t i = 0; i < entries_.size(); ++i)
-    find_or_enter(slots_, entries_[i].hash, i, [](std::uint32_t) { return false; });
+// "Right when missing" is a threshold that no value reaches.
+QuestionBook::Entry QuestionBook::make_number(const Node& node) {
+  bool reachable = node.kind != Node::missing_only && !std::isnan(node.value);
+  float threshold = reachable ? node.value + 0.0F : std::numeric_limits<float>::quiet_NaN();
+  return {std::bit_cast<std::uint32_t>(threshold), node.column, !node.missing_left, false};
 }
 
-std::vector<std::uint32_t> QuestionBook::level_counts() const {
-  std::vector<std::uint32_t> counts;
-  for (const Entry& entry : entries_) {
-    if (!entry.set) continue;
-    if (entry.column >= counts.size()) counts.resize(entry.column + 1);
-    std::int64_t end = std::min<std::int64_t>(std::int64_t{entry.first} + entry.count, entry.limit);
-    counts[entry.column] = std::max(counts[entry.column], static_cast<std::uint32_t>(end));
+std::size_t QuestionBook::slot_of(Entry entry) const {
+  std::size_t mask = slots_.size() - 1;
+  std::size_t slot = mix(0, std::bit_cast<std::uint64_t>(entry)) & mask;
+  while (slots_[slot] != 0 && entries_[slots_[slot] - 1] != entry) slot = (slot + 1) & mask;
+  return slot;
+}
+
+std::uint32_t QuestionBook::enter_number(Entry entry) {
+  std::uint32_t& slot = slots_[slot_of(entry)];
+  if (slot != 0) return slot - 1;
+  entries_.push_back(entry);
+  auto number = static_cast<std::uint32_t>(entries_.size() - 1);
+  slot = number + 1;
+  if (2 * ++thresholds_ >= slots_.size()) rehash();
+  return number;
+}
+
+void QuestionBook::rehash() {
+  slots_.assign(4 * slots_.size(), 0);
+  for (std::uint32_t i = 0; i < entries_.size(); ++i) {
+    if (!entries_[i].set) slots_[slot_of(entries_[i])] = i + 1;
   }
-  return counts;
 }
 
-std::uint64_t QuestionBook::level_bytes() const {
-  std::vector<std::uint32_t> counts = level_counts();
-  std::uint64_t bytes = 0;
-  for (const Entry& entry : entries_) {
-    if (entry.set && counts[entry.column] > kMostLevels) return ~std::uint64_t{0};
-    if (entry.set) bytes += (counts[entry.column] + 64) / 64 * 16;
+Word QuestionBook::Sets::fill(std::size_t set) const {
+  return static_cast<std::int64_t>(meanings[(set + 1) * words - 1]) < 0 ? ~Word{0} : 0;
+}
+
+std::size_t QuestionBook::Sets::slot_of(const Word* meaning) const {
+  std::uint64_t hash = 0;
+  for (std::size_t w = 0; w < words; ++w) hash = mix(hash, meaning[w]);
+  std::size_t mask = slots.size() - 1;
+  std::size_t slot = hash & mask;
+  while (slots[slot] != 0 && !std::equal(meaning, meaning + words, &meanings[(slots[slot] - 1) * words]))
+    slot = (slot + 1) & mask;
+  return slot;
+}
+
+void QuestionBook::Sets::rehash(std::size_t size) {
+  slots.assign(size, 0);
+  for (std::uint32_t i = 0; i < entries.size(); ++i) slots[slot_of(&meanings[i * words])] = i + 1;
+}
+
+// Meanings of the column get room for so many levels, and there is room for one more.
+bool QuestionBook::make_room(std::uint16_t column, std::uint64_t levels) {
+  if (!sets_[column]) sets_[column] = std::make_unique<Sets>();
+  Sets& sets = *sets_[column];
+  std::size_t words = sets.words;
+  if (levels >= 64 * words) {
+    // Wider by more than is asked for, but not than the column can use.
+    auto useful = static_cast<std::uint64_t>((*level_counts_)[column]) / 64 + 1;
+    words = std::max<std::size_t>(levels / 64 + 1, std::min<std::uint64_t>(useful, 2 * words));
   }
-  return bytes;
+  std::uint64_t bytes = level_bytes_ + level_bytes((words - sets.words) * sets.entries.size() + words);
+  if (levels > kMostLevels || bytes > most_level_bytes_) {
+    overflowed_ = true;
+    return false;
+  }
+  if (words == sets.words) return true;
+  level_bytes_ = bytes - level_bytes(words);
+  std::vector<Word> wider;
+  wider.reserve(words * sets.entries.size());
+  for (std::size_t i = 0; i < sets.entries.size(); ++i) {
+    auto meaning = sets.meanings.begin() + static_cast<std::ptrdiff_t>(i * sets.words);
+    wider.insert(wider.end(), meaning, meaning + static_cast<std::ptrdiff_t>(sets.words));
+    wider.insert(wider.end(), words - sets.words, sets.fill(i));
+  }
+  sets.meanings = std::move(wider);
+  sets.words = words;
+  sets.rehash(std::max(kFewSlots, sets.slots.size()));
+  return true;
 }
 
-ConditionTable QuestionBook::close(std::vector<std::uint32_t>& questions) const {
+std::uint32_t QuestionBook::enter_set(std::uint16_t column, std::uint32_t levels) {
+  Sets& sets = *sets_[column];
+  sets.levels = std::max(sets.levels, levels);
+  std::uint32_t& slot = sets.slots[sets.slot_of(meaning_.data())];
+  if (slot != 0) return sets.entries[slot - 1];
+  auto number = static_cast<std::uint32_t>(entries_.size());
+  entries_.push_back({static_cast<std::uint32_t>(sets.entries.size()), column, false, true});
+  sets.entries.push_back(number);
+  sets.meanings.insert(sets.meanings.end(), meaning_.begin(), meaning_.end());
+  slot = static_cast<std::uint32_t>(sets.entries.size());
+  level_bytes_ += level_bytes(sets.words);
+  if (2 * sets.entries.size() >= sets.slots.size()) sets.rehash(4 * sets.slots.size());
+  return number;
+}
+
+// A set of another book, as wide as those of this one.
+void QuestionBook::copy_meaning(const Sets& sets, std::size_t set, std::size_t words) {
+  const Word* meaning = &sets.meanings[set * sets.words];
+  meaning_.assign(meaning, meaning + std::min(words, sets.words));
+  meaning_.resize(words, sets.fill(set));
+}
+
+bool QuestionBook::has(const QuestionBook& other, Entry entry) {
+  if (!entry.set) return slots_[slot_of(entry)] != 0;
+  if (!sets_[entry.column]) return false;
+  const Sets& theirs = *other.sets_[entry.column];
+  const Sets& ours = *sets_[entry.column];
+  if (theirs.levels >= 64 * ours.words) return false;  // such a meaning would be wider
+  copy_meaning(theirs, entry.key, ours.words);
+  return ours.slots[ours.slot_of(meaning_.data())] != 0;
+}
+
+bool QuestionBook::absorb(const QuestionBook& other, std::size_t most, std::vector<std::uint32_t>& numbers) {
+  if (size() + other.size() > most) {
+    std::size_t count = size();
+    for (std::size_t i = 0; i < other.size() && count <= most; ++i)
+      count += has(other, other.entries_[i]) ? 0 : 1;
+    if (count > most) return false;
+  }
+  numbers.clear();
+  for (Entry entry : other.entries_) {
+    if (!entry.set) {
+      numbers.push_back(enter_number(entry));
+      continue;
+    }
+    const Sets& theirs = *other.sets_[entry.column];
+    if (!make_room(entry.column, theirs.levels)) return false;
+    copy_meaning(theirs, entry.key, sets_[entry.column]->words);
+    numbers.push_back(enter_set(entry.column, theirs.levels));
+  }
+  return true;
+}
+
+ConditionTable QuestionBook::close(std::vector<std::uint32_t>& places) const {
+  return close(std::vector<bool>(entries_.size(), true), places);
+}
+
+ConditionTable QuestionBook::close(const std::vector<bool>& wanted,
+                                   std::vector<std::uint32_t>& places) const {
   ConditionTable table;
-  questions.assign(entries_.size(), 0);
-  close_levels(table, questions);
-  close_numbers(table, questions);
+  places.assign(entries_.size(), 0);
+  close_levels(wanted, table, places);
+  close_numbers(wanted, table, places);
   return table;
 }
 

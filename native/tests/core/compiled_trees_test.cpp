@@ -172,6 +172,7 @@ bool check(const Case& with, unsigned seed) {
 int main() {
   const mojo::Case cases[] = {
       {"single leaves", 0, 3, 2, 10, 0},
+      {"single leaves of two halves", 0, 70, 1, 10, 0},
       {"stumps", 1, 40, 1, 10, 0},
       {"heaps", 6, 61, 1, 60, 3},
       {"heaps of three classes", 5, 20, 3, 300, 10},
@@ -181,6 +182,7 @@ int main() {
       {"blocks of nine levels", 9, 17, 1, 60, 1},
       {"blocks of ten levels", 10, 25, 1, 100000, 0},
       {"several runs", 10, 150, 2, 10000000, 0},
+      {"halves that share a run", 8, 40, 2, 60, 1},
       {"sparse trees", 10, 30, 1, 60, 30},
       {"deep trees", 24, 60, 2, 30, 42},
       {"hardly repeated questions", 13, 4, 2, 10000000, 1},
