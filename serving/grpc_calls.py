@@ -120,5 +120,5 @@ def _note(
     GRPC_HANDLED.labels(method, code.name).inc()
     GRPC_SECONDS.labels(method).observe(seconds)
     headers = [(name.encode(), value.encode("latin-1", "replace")) for name, value in said.items()]
-    failed = code in (StatusCode.INTERNAL, StatusCode.UNAVAILABLE, StatusCode.DEADLINE_EXCEEDED)
+    failed = code is StatusCode.INTERNAL
     log_request(request_id, pairs, headers, ("grpc", method, code.name), seconds, failed=failed)

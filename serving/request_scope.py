@@ -15,7 +15,7 @@ from serving.batched_measures import BatchedCounter, BatchedGauge, BatchedHistog
 from serving.metrics import REST_IN_PROGRESS, REST_REQUESTS, REST_SECONDS
 from serving.responses import error_response
 
-LOGGED_SHARE = 0.01  # of the requests that went well; those the server failed are all logged
+LOGGED_SHARE = 0.01  # of the requests; those that met a defect (500) are all logged
 
 IN_PROGRESS = BatchedGauge(REST_IN_PROGRESS)
 
@@ -85,7 +85,7 @@ def note_request(scope: Scope, head: Message, seconds: float) -> None:
     count.inc()
     duration.observe(seconds)
     said = head.get("headers", ())
-    failed = status >= 500
+    failed = status == 500  # what is turned away is counted: a line for each would cost more than the refusal
     log_request(scope["request_id"], scope["headers"], said, (method, path, status), seconds, failed=failed)
 
 
@@ -104,7 +104,7 @@ def log_request(
     *,
     failed: bool,
 ) -> None:
-    """One line about a request: always if it failed, else for a share of them.
+    """One line about a request: always if it met a defect, else for a share of them.
 
     Args:
         request_id: its id.
@@ -112,7 +112,7 @@ def log_request(
         said: those of the answer.
         outcome: method, path and status.
         seconds: how long it took.
-        failed: whether the server is to blame.
+        failed: whether it met a defect of the server.
     """
     if not failed and random.random() >= LOGGED_SHARE:  # noqa: S311 - a sample, no secret
         return

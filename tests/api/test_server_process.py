@@ -133,6 +133,16 @@ def start(**env: str) -> subprocess.CompletedProcess:
     )
 
 
+def test_those_who_are_turned_away_are_counted_not_logged_one_by_one(registry):
+    with server_process(registry) as server:
+        server.wait(lambda: "publish" in server.api.get("/v2/health/ready").json()["error"])
+        for _ in range(300):
+            assert server.api.post("/predict", json={"rows": [{}]}).status_code == 503
+        page = server.api.get("/metrics").text
+        assert 'rest_server_requests_total{method="POST",path="/predict",status_code="503"} 300.0' in page
+        assert server.said().count("POST /predict") < 30
+
+
 def test_a_taken_port_is_named(tmp_path):
     rest, admin = free_ports(2)
     with socket.create_server(("127.0.0.1", rest)):
