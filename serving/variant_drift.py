@@ -53,15 +53,11 @@ class DriftWatch:
             for slot in list(self._context.catalog.slots.values()):
                 if (serving := slot.serving) is None:
                     continue
-                measured: dict[str, Drift] = {}
                 try:
                     measured = await loop.run_in_executor(None, self._measure, serving)
-                except (
-                    MojolineError,
-                    OSError,
-                    ValueError,
-                ) as error:  # what was measured before is no longer so: nothing is shown
-                    _log.warning("%s: drift is not measured: %s", slot.name, error)
+                except (MojolineError, OSError, ValueError) as error:
+                    _log.warning("%s: its drift is not measured: %s", slot.name, error)
+                    measured = {}  # what was measured before is no longer so
                 if slot.serving is serving:
                     slot.drift = measured
             self._context.write_state()
