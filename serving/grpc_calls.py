@@ -4,7 +4,6 @@ The gRPC counterpart of `request_scope` and of the error handlers in `responses`
 """
 
 import asyncio
-import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from serving.api_keys import ApiKeys
 from serving.errors import ApiError
 from serving.grpc_limits import receive_message
 from serving.metrics import GRPC_HANDLED, GRPC_SECONDS
-from serving.request_scope import log_request, read_request_id
+from serving.request_scope import log_defect, log_request, read_request_id
 from serving.tracing import is_tracing, trace_request
 
 STATUS_CODES = {
@@ -33,8 +32,6 @@ STATUS_CODES = {
     503: StatusCode.UNAVAILABLE,
     504: StatusCode.DEADLINE_EXCEEDED,
 }
-
-_log = logging.getLogger("mojoline.requests")
 
 
 @dataclass(frozen=True)
@@ -85,8 +82,8 @@ def surround(
         except asyncio.CancelledError:
             code = StatusCode.CANCELLED
             raise
-        except Exception:  # noqa: BLE001 - the caller gets an answer, the log the details
-            _log.exception("request %s failed", request_id, extra={"request_id": request_id})
+        except Exception as error:  # noqa: BLE001 - the caller gets an answer, the log the details
+            log_defect(request_id, error)
             code = StatusCode.INTERNAL
             message = f"the server failed; its log has the details of {request_id}"
         finally:

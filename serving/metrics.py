@@ -105,7 +105,7 @@ LAST_INFERENCE = Gauge(
 )
 STAGE_SECONDS = Histogram(
     "mojoline_stage_seconds",
-    "Time of a request's stages: parse, feat (stored features), score (with the cache), ser",
+    "Time of a request's stages: parse, features (stored ones), score (with the cache), serialize",
     ["stage", "model_name", "model_version"],
     buckets=_SHORT_BUCKETS,
 )

@@ -18,7 +18,7 @@ _MEASURES = (
     *("mojoline_stage_seconds", "mojoline_last_inference_timestamp_seconds", "mojoline_inferred_rows"),
     *("mojoline_executions", "model_infer_request_success", "model_infer_request_failure"),
 )
-_STAGES = {"parse": "compute_input", "score": "compute_infer", "ser": "compute_output"}
+_STAGES = {"parse": "compute_input", "score": "compute_infer", "serialize": "compute_output"}
 
 
 def index_models(states: WorkerStates, *, ready_only: bool = False) -> list[dict[str, str]]:

@@ -4,6 +4,7 @@ import logging
 import random
 import re
 import time
+import traceback
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 
@@ -11,6 +12,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from mojoline.errors import MojolineError
 from serving.batched_measures import BatchedCounter, BatchedGauge, BatchedHistogram
 from serving.metrics import REST_IN_PROGRESS, REST_REQUESTS, REST_SECONDS
 from serving.responses import error_response
@@ -70,8 +72,16 @@ class RequestScope:
 def failure(scope: Scope, error: Exception) -> Response:
     """Log what the code inside raised; the answer, which keeps that to itself."""
     request_id = scope["request_id"]
-    _log.error("request %s failed", request_id, exc_info=error, extra={"request_id": request_id})
+    log_defect(request_id, error)
     return error_response(500, f"the server failed; its log has the details of {request_id}")
+
+
+def log_defect(request_id: str, error: Exception) -> None:
+    """What a request met, and where. Only texts that are ours: others may hold a value of its rows."""
+    text = f": {error}" if isinstance(error, MojolineError) else ""
+    stack = "".join(traceback.format_tb(error.__traceback__))
+    facts = request_id, type(error).__name__, text, stack
+    _log.error("request %s failed with %s%s\n%s", *facts, extra={"request_id": request_id})
 
 
 def note_request(scope: Scope, head: Message, seconds: float) -> None:

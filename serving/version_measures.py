@@ -15,7 +15,9 @@ from serving.metrics import (
     STAGE_SECONDS,
 )
 
-STAGES = ("parse", "feat", "score", "ser")
+STAGES = {"parse": "parse", "feat": "features", "score": "score", "ser": "serialize"}
+"""As `Server-Timing` and as the measure call them."""
+
 UNKNOWN = "unknown"  # what a failed request is counted under when it names no model that is served
 KNOWN_VERSIONS = 1024
 
@@ -31,7 +33,9 @@ class VersionMeasures:
         self._last = BatchedGauge(LAST_INFERENCE.labels(*labels))
         self._executions = BatchedCounter(EXECUTIONS.labels(*labels))
         self._inferred = BatchedCounter(INFERRED_ROWS.labels(*labels))
-        self._stages = {stage: BatchedHistogram(STAGE_SECONDS.labels(stage, *labels)) for stage in STAGES}
+        self._stages = {
+            stage: BatchedHistogram(STAGE_SECONDS.labels(name, *labels)) for stage, name in STAGES.items()
+        }
 
     def note(self, rows: int, seconds: Mapping[str, float], *, scored: bool) -> None:
         """Count an answer of so many rows; `scored` unless all of them came from the cache."""

@@ -5,6 +5,8 @@ import json
 import httpx
 import pytest
 
+from mojoline.runtime.errors import RuntimeModelError
+from serving.request_scope import log_defect
 from tests.api.live_server import golden, new_registry, publish, server_process, server_thread
 
 ROWS = golden("first").rows
@@ -57,6 +59,19 @@ def test_every_secret_may_come_from_a_file_and_none_is_logged(registry, tmp_path
     for secret in (TOKEN, KEY, "a-wrong-but-long-key", "top-secret-word"):
         assert secret not in told
         assert secret not in page
+
+
+def test_a_defect_is_logged_with_its_place_and_no_text_of_others(caplog):
+    """Python's and the libraries' messages show the value that they could not take: it may be a feature's."""
+    try:
+        float("secret feature")
+    except ValueError as error:
+        log_defect("r-1", error)
+    log_defect("r-2", RuntimeModelError("the file holds another model now"))
+    first, second = (record.getMessage() for record in caplog.records)
+    assert all(word in first for word in ("r-1", "ValueError", "test_serve_secrets.py", "float("))
+    assert "secret feature" not in first.replace('float("secret feature")', "")
+    assert all(word in second for word in ("r-2", "RuntimeModelError", "another model now"))
 
 
 def test_pages_about_the_api_are_off_unless_asked_for(registry):
