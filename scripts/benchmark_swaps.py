@@ -26,6 +26,7 @@ from typing import Any
 import httpx
 from api_process import ApiProcess
 from figures import report
+from option_types import count, existing_path
 from scratch_servers import TINY, draw_rows, publish_turns
 
 from mojoline.registry.filesystem_registry import FilesystemRegistry, open_registry
@@ -150,10 +151,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--swaps", type=int, default=1000)
-    parser.add_argument("--model-a", type=Path, default=TINY / "first")
-    parser.add_argument("--model-b", type=Path, default=TINY / "second")
-    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--swaps", type=count, default=1000)
+    parser.add_argument("--model-a", type=existing_path, default=TINY / "first")
+    parser.add_argument("--model-b", type=existing_path, default=TINY / "second")
+    parser.add_argument("--workers", type=count, default=1)
     parser.add_argument("--output", type=Path, help="write the figures to this file")
     options = parser.parse_args()
     found = run(options)

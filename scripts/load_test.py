@@ -46,6 +46,7 @@ from figures import report
 from load_servers import Heartbeat, RedisCounters, echoing, read_metrics, start_api
 from load_subjects import DATA, Subject, demo_subject, timetable_subject
 from load_verdict import GRACE, Champions, holds, judge, worst_second
+from option_types import amount, count
 
 ROOT = Path(__file__).parents[1]
 LEAST_DIFFERING = 0.99
@@ -219,8 +220,8 @@ def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--rate", type=float, default=1000, help="requests a second")
-    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--rate", type=amount, default=1000, help="requests a second")
+    parser.add_argument("--seconds", type=amount, default=60)
     parser.add_argument("--swap-every", type=float, default=10, help="seconds; 0: never")
     parser.add_argument("--mode", choices=list(ENTITY_SHARE), default="mixed")
     parser.add_argument(
@@ -228,7 +229,7 @@ def read_options() -> argparse.Namespace:
     )
     parser.add_argument("--name", help="what the model is called in the report")
     parser.add_argument("--saturate", action="store_true", help="look for the highest rate instead")
-    parser.add_argument("--connections", type=int, default=64)
+    parser.add_argument("--connections", type=count, default=64)
     parser.add_argument("--offload", choices=["auto", "always", "never"], default="auto")
     parser.add_argument("--cache", choices=["auto", "always", "off"], default="auto")
     parser.add_argument("--output", type=Path, help="write the figures as JSON")

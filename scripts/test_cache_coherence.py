@@ -27,6 +27,7 @@ import httpx
 import numpy as np
 import redis
 from api_process import ApiProcess
+from option_types import count, existing_path
 from rich.console import Console
 from rich.table import Table
 from scratch_servers import TINY, draw_rows, publish_mojo, scratch_place, scratch_redis
@@ -197,14 +198,19 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--redis-url", metavar="URL", help="by default one is started for the purpose")
-    parser.add_argument("--model-v1", type=Path, metavar="PATH")
-    parser.add_argument("--model-v2", type=Path, metavar="PATH")
-    parser.add_argument("--rows", type=int, default=200)
-    parser.add_argument("--callers", type=int, default=8)
+    parser.add_argument("--model-v1", type=existing_path, metavar="PATH")
+    parser.add_argument("--model-v2", type=existing_path, metavar="PATH")
+    parser.add_argument("--rows", type=count, default=200)
+    parser.add_argument("--callers", type=count, default=8)
     parser.add_argument("--output", type=Path, metavar="FILE", help="write the report as JSON")
     options = parser.parse_args()
     if (options.model_v1 is None) != (options.model_v2 is None):
         parser.error("give both models or none")
+    if options.redis_url:
+        try:
+            redis.Redis.from_url(options.redis_url).ping()
+        except (redis.RedisError, ValueError) as error:
+            parser.error(f"argument --redis-url: Redis does not answer: {error}")
     with scratch_place() as place, scratch_redis(options.redis_url) as url:
         registry = open_registry(f"file://{place}/registry")
         versions = [

@@ -19,6 +19,11 @@ ROOT = Path(__file__).parents[2]
         ("benchmark_cache.py --model nowhere.zip", "--model: nowhere.zip does not exist"),
         ("benchmark_cache.py --requests 1 --redis-url redis://127.0.0.1:1", "Redis does not answer"),
         ("benchmark_pool_warmup.py --database-url postgresql://127.0.0.1:1/x", "database cannot be used"),
+        ("benchmark_swaps.py --swaps 0", "--swaps: '0' is no whole number above 0"),
+        ("benchmark_serving_peers.py --servers java", "--servers: 'java' is none of mojoline"),
+        ("load_test.py --rate 0", "--rate: '0' is no number above 0"),
+        ("test_cache_coherence.py --redis-url redis://127.0.0.1:1", "Redis does not answer"),
+        ("test_cache_coherence.py --model-v1 nowhere.zip", "--model-v1: nowhere.zip does not exist"),
         ("benchmark_cold_start.py --model nowhere.zip", "--model: nowhere.zip does not exist"),
     ],
 )
