@@ -2,10 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import Awaitable
+from typing import NamedTuple, TypeVar
 
 from serving.batched_measures import BatchedGauge
 from serving.early_start import in_task
@@ -19,8 +17,7 @@ _INFLIGHT = BatchedGauge(INFLIGHT)
 TIMEOUT_HEADER = "X-Timeout-Ms"
 
 
-@dataclass(frozen=True)
-class Ticket:
+class Ticket(NamedTuple):
     """The right to be answered, until `deadline` (of `time.monotonic`); `asked` if the caller has set it."""
 
     deadline: float
@@ -57,9 +54,8 @@ class Admission:
         self._timeout = timeout_seconds
         self._inside = 0
 
-    @contextmanager
-    def enter(self, timeout_ms: str | None, remaining: float | None = None) -> Iterator[Ticket]:
-        """Be in flight during the block.
+    def enter(self, timeout_ms: str | None, remaining: float | None = None) -> Ticket:
+        """Be in flight until `leave`.
 
         Args:
             timeout_ms: what the caller says in X-Timeout-Ms; it can only shorten the server's own limit.
@@ -68,8 +64,11 @@ class Admission:
         Raises:
             ApiError: 503 at once where too many are in flight, 400 for a timeout that is no number.
         """
-        asked = None if timeout_ms is None else _seconds(timeout_ms)
-        seconds = min(limit for limit in (self._timeout, asked, remaining) if limit is not None)
+        seconds = self._timeout
+        if timeout_ms is not None:
+            seconds = min(seconds, _seconds(timeout_ms))
+        if remaining is not None:
+            seconds = min(seconds, remaining)
         if self._inside >= self._most:
             SHED.labels("inflight").inc()
             raise unavailable(
@@ -77,11 +76,12 @@ class Admission:
             )
         self._inside += 1
         _INFLIGHT.add(1)
-        try:
-            yield Ticket(time.monotonic() + seconds, asked=timeout_ms is not None)
-        finally:
-            self._inside -= 1
-            _INFLIGHT.add(-1)
+        return Ticket(time.monotonic() + seconds, asked=timeout_ms is not None)
+
+    def leave(self) -> None:
+        """Be in flight no more; once for each `enter` that let in."""
+        self._inside -= 1
+        _INFLIGHT.add(-1)
 
 
 def _too_late(before: str) -> ApiError:

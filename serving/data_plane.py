@@ -29,6 +29,7 @@ INDEX_KEYS = ("ready", "repository_name")  # of a question for the repository's 
 EXTENSIONS = ("binary_tensor_data", "model_repository", "statistics")
 
 _JSON = "application/json"
+_TIMEOUT_KEY = TIMEOUT_HEADER.lower()
 
 
 class DataPlane:
@@ -105,9 +106,12 @@ class DataPlane:
         Raises:
             ApiError: the request cannot be answered, or not in the time it has.
         """
-        with self._admission.enter(headers.get(TIMEOUT_HEADER.lower()), remaining) as ticket:
+        ticket = self._admission.enter(headers.get(_TIMEOUT_KEY), remaining)
+        try:
             work = self._predictor.answer(read, size, ticket, read_event_time(headers))
             return await ticket.within(work)
+        finally:
+            self._admission.leave()
 
     async def server_metadata(self) -> Response:
         """Name, version and protocol extensions of the server."""

@@ -6,22 +6,19 @@ then `finish` makes the rest of it something a task can run. (Python 3.12 has ea
 
 import asyncio
 from collections.abc import Coroutine, Generator
-from dataclasses import dataclass
 from types import coroutine
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Ended(Generic[T]):
+class Ended(NamedTuple, Generic[T]):
     """A coroutine that did not wait for anything, and what it returned."""
 
     result: T
 
 
-@dataclass(frozen=True)
-class Waiting:
+class Waiting(NamedTuple):
     """What a coroutine waits for that has begun."""
 
     future: Any

@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeVar
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +22,7 @@ from serving.routing import Route, Serving
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Scores:
+class Scores(NamedTuple):
     """What a model says about n rows: n lists of scores, n labels where there are labels."""
 
     values: Sequence[Sequence[float]]
@@ -30,15 +30,14 @@ class Scores:
     contributions: NDArray[np.float32] | None = None
 
 
-@dataclass(frozen=True)
-class Body:
+class Body(NamedTuple):
     """The bytes of an answer and the headers that describe them."""
 
     content: bytes
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = MappingProxyType({})
 
 
-@dataclass
+@dataclass(slots=True)
 class Question:
     """A request that was read and checked.
 
@@ -73,8 +72,7 @@ class Question:
         return {"feature_age_s": round(self.age, 3), **({"stale_features": True} if self.stale else {})}
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """A question with its scores and the body made of them."""
 
     question: Question

@@ -32,7 +32,9 @@ BRIEF_SECONDS = 10 * INLINE_SECONDS  # work that may hold up other pieces of its
 TRIED_SECONDS = 3 * INLINE_SECONDS  # work whose median in the pool is below this is tried on the loop
 TRY_EVERY = 8  # this often,
 TRY_AGAIN = 1024  # and after it proved too long there, when so many pieces more have come
-UNTIMED = 3  # pieces that go untimed after a timed one, as long as they are short; clocks cost
+UNTIMED = (
+    15  # pieces that go untimed after a timed one, as long as they are short: this clock is a system call
+)
 KNOWN_KINDS = 1024
 
 

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from prometheus_client import Counter
 
 from mojoline.runtime.errors import RowRefusedError
 from mojoline.runtime.scoring_model import Columns, Rows
+from serving.batched_measures import BatchedCounter
 from serving.errors import RedisUnavailableError
 from serving.metrics import CACHE_JOINED, CACHE_LATENCY, CACHE_REQUESTS, INFERENCES
 from serving.offload import Offload
@@ -89,7 +89,9 @@ class PredictionCache:
         """
         if self.bypasses(served, rows):
             work = partial(self.score_directly, served, data, rows)
-            return await self._offload.run("score", work, size=rows, model=served.name), "bypass"
+            scores = await self._offload.run("score", work, size=rows, model=served.name)
+            self.note_direct(served, rows)
+            return scores, "bypass"
         return await self.look_aside(served, data, rows, options)
 
     def bypasses(self, served: ServedModel, rows: int) -> bool:
@@ -101,14 +103,19 @@ class PredictionCache:
         return self.mode == "auto" and not self._costs.prefer_lookup(served.name, rows)
 
     def score_directly(self, served: ServedModel, data: Rows | Columns, rows: int) -> Scores:
-        """The scores of `data`, Redis not asked. May be called by any thread; raises as `score`."""
+        """The scores of `data`, Redis not asked. May be called by any thread; raises as `score`.
+
+        Its rows are counted by `note_direct`.
+        """
         started = time.perf_counter()
         scores = served.scoring.score(data)
         self._costs.note_scoring(served.name, rows, time.perf_counter() - started)
-        bypassed, inferred = _direct_measures(served.name)
-        bypassed.inc(rows)
-        inferred.inc(rows)
         return scores
+
+    def note_direct(self, served: ServedModel, rows: int) -> None:
+        """Count rows that `score_directly` scored; on the event loop."""
+        for measure in _direct_measures(served.name):
+            measure.inc(rows)
 
     async def look_aside(
         self, served: ServedModel, data: Rows | Columns, rows: int, options: str = ""
@@ -210,8 +217,8 @@ class PredictionCache:
 
 
 @lru_cache(256)
-def _direct_measures(model: str) -> tuple[Counter, Counter]:
-    return CACHE_REQUESTS.labels(model, "bypass"), INFERENCES.labels(model)
+def _direct_measures(model: str) -> tuple[BatchedCounter, BatchedCounter]:
+    return BatchedCounter(CACHE_REQUESTS.labels(model, "bypass")), BatchedCounter(INFERENCES.labels(model))
 
 
 def prediction_keys(served: ServedModel, matrix: NDArray[np.float64], options: str = "") -> list[str]:

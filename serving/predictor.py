@@ -140,6 +140,8 @@ class Predictor:
         measures = measures_of(served.name, served.version)
         _trace(question)
         measures.note(len(answer.scores), question.seconds, scored=question.cache != "hit")
+        if question.cache == "bypass":
+            context.cache.note_direct(served, len(answer.scores))
         if answer.route.tally is not None:
             answer.route.tally.note_cache(question.cache)
         context.shadow.offer(answer)

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from mojoline.registry.experiment import Experiment
 from serving.served_model import ServedModel
@@ -57,6 +58,11 @@ class Serving:
         """One version that a caller named, whatever the aliases say."""
         return cls(served, variants={PINNED: served})
 
+    @cached_property
+    def _champion_only(self) -> Route:
+        """The route of all requests where nothing is split."""
+        return Route(self.champion)
+
     def keyed(self, key: str | None) -> "Serving":
         """The same for a request about `key`; None: it does not say."""
         return self if key is None else replace(self, key=key)
@@ -72,7 +78,7 @@ class Serving:
         if PINNED in self.variants:
             return Route(self.champion, PINNED)
         if self.experiment is None:
-            return Route(self.champion)
+            return self._champion_only
         key = self.key or shared_key(entities)
         variant = self.experiment.choose(request_id if key is None else key)
         return Route(self.variants[variant.name], variant.name, key is not None, self.tallies[variant.name])
