@@ -20,8 +20,16 @@ def fuzzing(request: pytest.FixtureRequest) -> Fuzzing:
     return request.session.stash[FUZZING]
 
 
+def waits(item: pytest.Item) -> bool:
+    return "fuzzing" in getattr(item, "fixturenames", ())
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=waits)  # who waits comes last, the others stay in order
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
-    wanted = any("fuzzing" in getattr(item, "fixturenames", ()) for item in session.items)
+    wanted = any(map(waits, session.items))
     if wanted and not session.config.getoption("collectonly"):
         # A group of its own, so that the compilers below it can be ended with it.
         session.stash[FUZZING] = subprocess.Popen(
