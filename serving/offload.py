@@ -3,8 +3,9 @@
 Handing work to a thread costs some 50 us and a fight for the interpreter lock, more than a small model takes.
 So every kind of work is timed, by the processor time of its thread (waiting for a core or for the interpreter
 lock is no work), and may run on the loop once its p99 is known to be below `INLINE_SECONDS`. A thread adds to
-that time what is not the work's own, the more the busier it is: where it is not far above, some of it is
-tried on the loop itself. Brief work that goes to a thread goes there together.
+that time what is not the work's own, the more the busier it is: where it is not far above, it is tried on
+the loop itself, many pieces in a row, since those between trips to a thread find the caches cold. Brief work
+that goes to a thread goes there together.
 """
 
 import asyncio
@@ -30,11 +31,9 @@ SAMPLES = 256
 FEWEST_SAMPLES = 32
 BRIEF_SECONDS = 10 * INLINE_SECONDS  # work that may hold up other pieces of its trip
 TRIED_SECONDS = 3 * INLINE_SECONDS  # work whose median in the pool is below this is tried on the loop
-TRY_EVERY = 8  # this often,
-TRY_AGAIN = 1024  # and after it proved too long there, when so many pieces more have come
-UNTIMED = (
-    15  # pieces that go untimed after a timed one, as long as they are short: this clock is a system call
-)
+TRIED = 128  # so many pieces in a row, unless two are too long before,
+TRY_AGAIN = 1024  # and again when so many pieces more have come
+UNTIMED = 15  # pieces that go untimed after a timed one, as long as they are short: the clock is dear
 KNOWN_KINDS = 1024
 
 
@@ -147,7 +146,7 @@ class _Kind:
         if self.short:
             return True
         self._asked += 1
-        return self._is_tried and self._asked > self._rests_until and self._asked % TRY_EVERY == 0
+        return self._is_tried and self._asked > self._rests_until
 
     def timed(self, work: Callable[[], T], *, on_loop: bool) -> T:
         """`work()`, timed without the parts of it that `run_here` times apart."""
@@ -174,7 +173,7 @@ class _Kind:
     def _decide(self) -> None:
         """By what it took on the loop, once that is known: a thread adds the handling of the lock."""
         known = list(self._loop_seconds)
-        is_own = len(known) >= FEWEST_SAMPLES
+        is_own = len(known) >= TRIED or sum(seconds >= INLINE_SECONDS for seconds in known) > 1
         p99 = percentile(known if is_own else list(self._pool_seconds), 0.99)
         self.short = p99 < INLINE_SECONDS
         self._p99.set(p99)

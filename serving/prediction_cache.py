@@ -107,6 +107,8 @@ class PredictionCache:
 
         Its rows are counted by `note_direct`.
         """
+        if self.mode != "auto":  # nothing is to be compared
+            return served.scoring.score(data)
         started = time.perf_counter()
         scores = served.scoring.score(data)
         self._costs.note_scoring(served.name, rows, time.perf_counter() - started)

@@ -14,7 +14,7 @@ import pytest
 import uvloop
 
 from serving.loop_lag import Blockage, LoopLagMonitor
-from serving.offload import FEWEST_SAMPLES, INLINE_SECONDS, TRY_EVERY, Offload, default_threads
+from serving.offload import FEWEST_SAMPLES, INLINE_SECONDS, TRIED, Offload, default_threads
 from tests.api.live_server import ROOT
 
 PLANTED = ROOT / "tests" / "api" / "planted_blockers.py"
@@ -192,7 +192,7 @@ def test_work_that_only_a_thread_makes_long_comes_to_the_loop():
         return spin(2 * INLINE_SECONDS if in_pool else INLINE_SECONDS / 20)
 
     async def main() -> list[str]:
-        return [await offload.run("test", work) for _ in range(FEWEST_SAMPLES * (TRY_EVERY + 2))]
+        return [await offload.run("test", work) for _ in range(2 * FEWEST_SAMPLES + TRIED + 1)]
 
     places = asyncio.run(main())
     offload.close()
