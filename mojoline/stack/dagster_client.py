@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import httpx
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_fixed
 
 from mojoline.stack import dagster_queries as queries
 from mojoline.stack.dagster_events import Materialization, RunEvent, read_event, read_metadata
@@ -15,6 +16,8 @@ from mojoline.stack.errors import StackError
 
 ENDS = frozenset({"RUN_SUCCESS", "RUN_FAILURE", "RUN_CANCELED"})
 ALIVE = ("STARTING", "STARTED", "CANCELING")
+ATTEMPTS = 3  # a webserver that is short of processor time resets a connection now and then
+PAUSE_SECONDS = 0.5
 
 
 class RunFailedError(StackError):
@@ -64,7 +67,7 @@ class DagsterClient:
                 "tags": [{"key": key, "value": value} for key, value in (tags or {}).items()]
             },
         }
-        answer = self._ask(queries.LAUNCH, {"params": params})["launchRun"]
+        answer = self._ask(queries.LAUNCH, {"params": params}, attempts=1)["launchRun"]
         if answer["__typename"] != "LaunchRunSuccess":
             raise StackError(f"Dagster refused to launch {job}: {_refusal(answer)}")
         return str(answer["run"]["runId"])
@@ -178,10 +181,17 @@ class DagsterClient:
                 found.append((entry["name"], repository["name"], jobs))
         return found
 
-    def _ask(self, query: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+    def _ask(self, query: str, variables: Mapping[str, Any], attempts: int = ATTEMPTS) -> dict[str, Any]:
+        """The data of the answer. What Dagster may have done already must not be asked again: one attempt."""
+        content = {"query": query, "variables": dict(variables)}
+        retrying = Retrying(
+            retry=retry_if_exception_type(httpx.TransportError),
+            stop=stop_after_attempt(attempts),
+            wait=wait_fixed(PAUSE_SECONDS),
+            reraise=True,
+        )
         try:
-            answer = self._http.post("/graphql", json={"query": query, "variables": dict(variables)})
-            body = answer.json()
+            body = retrying(self._http.post, "/graphql", json=content).json()
         except (httpx.HTTPError, ValueError) as error:
             raise StackError(f"Dagster does not answer at {self.url} ({error}): run `mojoline up`") from None
         if body.get("errors"):

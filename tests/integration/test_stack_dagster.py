@@ -1,12 +1,17 @@
 """Dagster on the local stack, by GraphQL: runs, their events, and a code server killed in the middle."""
 
 import os
+import select
 import shutil
 import signal
+import socket
+import socketserver
 import tempfile
+import threading
 import time
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 
@@ -81,6 +86,43 @@ def test_a_failure_is_told_with_its_step_and_reason(client):
     run_id = client.launch("probe_job", config(fail=True))
     with pytest.raises(RunFailedError, match=r"(?s)step probe__measured: .*the probe was asked to fail"):
         client.wait(run_id, timeout=120)
+
+
+class DropsTheFirst(socketserver.ThreadingTCPServer):
+    """Stands before Dagster and closes the first connection unanswered."""
+
+    daemon_threads = True
+    dropped = False
+
+    def __init__(self, target: tuple[str, int]) -> None:
+        self.target = target
+        super().__init__(("127.0.0.1", 0), Passing)
+
+
+class Passing(socketserver.BaseRequestHandler):
+    """One connection, passed on."""
+
+    def handle(self) -> None:
+        if not self.server.dropped:
+            self.server.dropped = True
+            return
+        with socket.create_connection(self.server.target) as onward:
+            while waiting := select.select([self.request, onward], [], [])[0]:
+                for one in waiting:
+                    content = one.recv(65536)
+                    if not content:
+                        return
+                    (onward if one is self.request else self.request).sendall(content)
+
+
+def test_a_query_that_is_dropped_is_asked_again(client):
+    url = httpx.URL(client.url)
+    with DropsTheFirst((url.host, url.port)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with DagsterClient(f"http://127.0.0.1:{server.server_address[1]}") as other:
+            assert other.jobs() == client.jobs()
+        server.shutdown()
+    assert server.dropped
 
 
 def test_what_dagster_refuses_is_told(client):
