@@ -17,8 +17,11 @@ namespace mojo {
 
 class BitSlices {
  public:
-  // A pass costs the same however few its rows are: below this, walking row by row is faster.
-  static constexpr std::size_t kLeastRows = 160;
+  // A pass costs the same however few its rows are: below so many, walking row by row is faster. Answers for
+  // all rows are much of a pass where the trees hardly share their questions.
+  std::size_t least_rows(const ConditionTable& table) const {
+    return table.size() > 64 * starts_.size() ? 208 : 144;
+  }
 
   static constexpr int kLeastDepth = SliceBottom::kLevels;
 

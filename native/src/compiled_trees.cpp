@@ -76,7 +76,8 @@ void CompiledTrees::add_rows(const RowBlock& rows, Sum* sums, std::size_t stride
   for (const Run& run : runs_) {
     std::size_t done = 0;
     if (!run.slices.empty()) {
-      while (rows.count - done >= BitSlices::kLeastRows) {
+      std::size_t least = run.slices.least_rows(run.table);
+      while (rows.count - done >= least) {
         BitSlices::Pass pass(run.slices, run.table, rows.row(done), rows.width, rows.count - done,
                              scratch.words);
         run.add_pass(pass, sums + done * stride, stride);

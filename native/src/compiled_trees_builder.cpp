@@ -20,6 +20,8 @@ constexpr std::size_t kMostColumns = 2048;      // of such a run: each may leave
 constexpr std::size_t kQuestionsPerStep = 256;
 constexpr std::size_t kFewQuestions = 1024;
 constexpr std::size_t kFewBytes = 64 << 10;
+
+static_assert(BlockedTrees::kMostDepth - SliceBottom::kLevels <= SliceBottom::kMostLevelsAbove);
 constexpr std::size_t kFewTrees = 64;  // not worth a second thread
 
 // The splits on the longest path.

@@ -19,6 +19,7 @@ struct SliceSplit {
 // nobody answers with yes, stands where there is no split.
 struct SliceBottom {
   static constexpr int kLevels = 3;
+  static constexpr int kMostLevelsAbove = 7;  // bounds how many of them a tree may have
   std::uint16_t questions[1 << kLevels];
 };
 

@@ -11,10 +11,28 @@
 namespace mojo {
 
 using WordVector = Word __attribute__((vector_size(32)));
+using ByteVector = std::uint8_t __attribute__((vector_size(32)));
 using RowVector = std::uint16_t __attribute__((vector_size(32)));
 
 MOJO_INLINE void load_vector(WordVector& to, const Word* from) { std::memcpy(&to, from, sizeof to); }
 MOJO_INLINE void store_vector(Word* to, const WordVector& from) { std::memcpy(to, &from, sizeof from); }
+
+// Makes of eight vectors, which are rows of bytes, their columns: two of them per half of a vector, so that
+// column c of a half is word c % 2 of v[c / 2]. Three perfect shuffles do that.
+MOJO_INLINE void turn_bytes(ByteVector* v) {
+  for (int step = 0; step < 3; ++step) {
+    ByteVector shuffled[8];
+    for (int i = 0; i < 4; ++i) {
+      shuffled[2 * i] =
+          __builtin_shufflevector(v[i], v[i + 4], 0, 32, 1, 33, 2, 34, 3, 35, 4, 36, 5, 37, 6, 38, 7, 39, 16,
+                                  48, 17, 49, 18, 50, 19, 51, 20, 52, 21, 53, 22, 54, 23, 55);
+      shuffled[2 * i + 1] =
+          __builtin_shufflevector(v[i], v[i + 4], 8, 40, 9, 41, 10, 42, 11, 43, 12, 44, 13, 45, 14, 46, 15,
+                                  47, 24, 56, 25, 57, 26, 58, 27, 59, 28, 60, 29, 61, 30, 62, 31, 63);
+    }
+    for (int i = 0; i < 8; ++i) v[i] = shuffled[i];
+  }
+}
 
 // Exchanges the off-diagonal blocks of Step x Step bits.
 template <int Step>
@@ -25,30 +43,37 @@ MOJO_INLINE void exchange(WordVector& a, WordVector& b) {
   b ^= change;
 }
 
-// Three of the six steps that transpose 64 x 64 bits, on rows that are `Step / 4` apart: they stay in
-// registers.
-template <int Step>
-MOJO_INLINE void exchange_eight(WordVector* block) {
-  constexpr int apart = Step / 4;
-  WordVector v[8];
-  for (int i = 0; i < 8; ++i) v[i] = block[i * apart];
-  for (int i = 0; i < 4; ++i) exchange<Step>(v[i], v[i + 4]);
-  for (int i = 0; i < 8; i += 4) exchange<Step / 2>(v[i], v[i + 2]), exchange<Step / 2>(v[i + 1], v[i + 3]);
-  for (int i = 0; i < 8; i += 2) exchange<Step / 4>(v[i], v[i + 1]);
-  for (int i = 0; i < 8; ++i) block[i * apart] = v[i];
+// Turns blocks of 8 x 8 bits: one of each of the eight vectors' bytes.
+MOJO_INLINE void turn_bits(WordVector* v) {
+  for (int i = 0; i < 4; ++i) exchange<4>(v[i], v[i + 4]);
+  for (int i = 0; i < 8; i += 4) exchange<2>(v[i], v[i + 2]), exchange<2>(v[i + 1], v[i + 3]);
+  for (int i = 0; i < 8; i += 2) exchange<1>(v[i], v[i + 1]);
 }
 
-// 256 x 256 bits at a time: four blocks of 64 rows, each of four blocks of 64 questions side by side.
+// 256 questions of 256 rows at a time, in four blocks of 64 rows: first their bytes, of rows eight apart,
+// then the bits in them, last the blocks side by side.
 template <int Words>
 MOJO_INLINE void turn_body(const std::uint8_t* const* rows, std::size_t questions, Word* out) {
-  WordVector block[4][64];
+  WordVector block[4][64];  // by byte: word `block[w][8 * (byte / 2) + bit][byte % 2]` for either half
   for (std::size_t q = 0; q < questions; q += 256) {
     for (int v = 0; v < Words; v += 4) {
       for (int w = 0; w < 4; ++w) {
-        for (int r = 0; r < 64; ++r)
-          load_vector(block[w][r], reinterpret_cast<const Word*>(rows[64 * (v + w) + r] + q / 8));
-        for (int i = 0; i < 8; ++i) exchange_eight<32>(block[w] + i);
-        for (int i = 0; i < 64; i += 8) exchange_eight<4>(block[w] + i);
+        for (int i = 0; i < 8; ++i) {
+          ByteVector bytes[8];
+          for (int r = 0; r < 8; ++r) {
+            const std::uint8_t* row = rows[64 * (v + w) + 8 * r + i] + q / 8;
+            std::memcpy(&bytes[r], row, sizeof bytes[r]);
+            __builtin_prefetch(row + 64);  // a hundred levels are more streams than a processor foresees
+          }
+          turn_bytes(bytes);
+          for (int r = 0; r < 8; ++r) block[w][8 * r + i] = (WordVector)bytes[r];
+        }
+        for (int i = 0; i < 64; i += 8) {
+          WordVector bits[8];
+          for (int k = 0; k < 8; ++k) bits[k] = block[w][i + k];
+          turn_bits(bits);
+          for (int k = 0; k < 8; ++k) block[w][i + k] = bits[k];
+        }
       }
       for (int i = 0; i < 64; ++i) {
         WordVector a = block[0][i], b = block[1][i], c = block[2][i], d = block[3][i];
@@ -61,8 +86,9 @@ MOJO_INLINE void turn_body(const std::uint8_t* const* rows, std::size_t question
         cd = __builtin_shufflevector(c, d, 1, 5, 3, 7);
         to[1] = __builtin_shufflevector(ab, cd, 0, 1, 4, 5);
         to[3] = __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
+        std::size_t first = q + static_cast<std::size_t>(i / 8 * 16 + i % 8);
         for (std::size_t lane = 0; lane < 4; ++lane) {
-          std::size_t question = q + 64 * lane + static_cast<std::size_t>(i);
+          std::size_t question = first + lane / 2 * 128 + lane % 2 * 8;
           if (question < questions) store_vector(out + question * Words + v, to[lane]);
         }
       }
@@ -100,32 +126,39 @@ MOJO_INLINE void follow_body(const SliceSplit* splits, const SliceBottom* bottom
     for (int v = 0; v < n; ++v) store_vector(planes + 4 * v, gone_right[v]);
     planes += Words;
   }
-  WordVector gone_right[3][n] = {};
-  for (int i = 0; i < level_sizes[upper]; ++i, ++bottoms, from += Words) {
-    const std::uint16_t* ask = bottoms->questions;
-    for (int v = 0; v < n; ++v) {
-      WordVector here, right, left_right, right_right, yes;
-      load_vector(here, from + 4 * v);
-      load_vector(yes, answers + std::size_t{ask[1]} * Words + 4 * v);
-      right = here & yes;
-      gone_right[0][v] |= right;
-      load_vector(yes, answers + std::size_t{ask[2]} * Words + 4 * v);
-      left_right = (here ^ right) & yes;
-      load_vector(yes, answers + std::size_t{ask[3]} * Words + 4 * v);
-      right_right = right & yes;
-      gone_right[1][v] |= left_right | right_right;
-      load_vector(yes, answers + std::size_t{ask[4]} * Words + 4 * v);
-      gone_right[2][v] |= (here ^ right ^ left_right) & yes;
-      load_vector(yes, answers + std::size_t{ask[5]} * Words + 4 * v);
-      gone_right[2][v] |= left_right & yes;
-      load_vector(yes, answers + std::size_t{ask[6]} * Words + 4 * v);
-      gone_right[2][v] |= (right ^ right_right) & yes;
-      load_vector(yes, answers + std::size_t{ask[7]} * Words + 4 * v);
-      gone_right[2][v] |= right_right & yes;
+  // Deep in a tree most places are reached by none of 256 rows: only the others are worth their questions.
+  std::uint16_t places[1 << SliceBottom::kMostLevelsAbove];
+  for (int v = 0; v < n; ++v, from += 4, answers += 4, planes += 4) {
+    std::size_t count = 0;
+    for (std::size_t i = 0; i < level_sizes[upper]; ++i) {
+      const Word* here = from + i * Words;
+      places[count] = static_cast<std::uint16_t>(i);
+      count += (here[0] | here[1] | here[2] | here[3]) != 0 ? 1 : 0;
     }
+    WordVector gone_right[3] = {};
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::uint16_t* ask = bottoms[places[i]].questions;
+      WordVector here, right, left_right, right_right, yes;
+      load_vector(here, from + places[i] * Words);
+      load_vector(yes, answers + std::size_t{ask[1]} * Words);
+      right = here & yes;
+      gone_right[0] |= right;
+      load_vector(yes, answers + std::size_t{ask[2]} * Words);
+      left_right = (here ^ right) & yes;
+      load_vector(yes, answers + std::size_t{ask[3]} * Words);
+      right_right = right & yes;
+      gone_right[1] |= left_right | right_right;
+      load_vector(yes, answers + std::size_t{ask[4]} * Words);
+      gone_right[2] |= (here ^ right ^ left_right) & yes;
+      load_vector(yes, answers + std::size_t{ask[5]} * Words);
+      gone_right[2] |= left_right & yes;
+      load_vector(yes, answers + std::size_t{ask[6]} * Words);
+      gone_right[2] |= (right ^ right_right) & yes;
+      load_vector(yes, answers + std::size_t{ask[7]} * Words);
+      gone_right[2] |= right_right & yes;
+    }
+    for (int level = 0; level < 3; ++level) store_vector(planes + level * Words, gone_right[level]);
   }
-  for (int level = 0; level < 3; ++level, planes += Words)
-    for (int v = 0; v < n; ++v) store_vector(planes + 4 * v, gone_right[level][v]);
 }
 
 template <int Words>
