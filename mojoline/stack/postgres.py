@@ -81,8 +81,9 @@ def ensure_database(paths: StackPaths) -> None:
 
     with psycopg.connect(postgres_url(paths, "postgres"), autocommit=True, connect_timeout=10) as connection:
         known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone()
-        if not known:
-            connection.execute(f"CREATE DATABASE {DATABASE}")
+        if not known:  # one that was killed may be making it still
+            with contextlib.suppress(psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
+                connection.execute(f"CREATE DATABASE {DATABASE}")
 
 
 def ensure_dagster_schema(database_url: str) -> bool:
