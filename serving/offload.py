@@ -4,8 +4,7 @@ Handing work to a thread costs some 50 us and a fight for the interpreter lock, 
 So every kind of work is timed, by the processor time of its thread (waiting for a core or for the interpreter
 lock is no work), and may run on the loop once its p99 is known to be below `INLINE_SECONDS`. A thread adds to
 that time what is not the work's own, the more the busier it is: where it is not far above, it is tried on
-the loop itself, many pieces in a row, since those between trips to a thread find the caches cold. Brief work
-that goes to a thread goes there together.
+the loop itself, many pieces in a row. Brief work that goes to a thread goes there together.
 """
 
 import asyncio
