@@ -52,12 +52,14 @@ Limits read_limits(const std::map<std::string, std::int64_t>& given) {
   set("columns", limits.columns);
   set("classes", limits.classes);
   set("levels", limits.levels);
+  set("total_levels", limits.total_levels);
   set("trees", limits.trees);
   set("depth", limits.depth);
   set("nesting", limits.nesting);
   if (known < given.size())
     throw nb::value_error(
-        "limits are entries, entry_bytes, total_bytes, ratio, columns, classes, levels, trees, depth, nesting");
+        "limits are entries, entry_bytes, total_bytes, ratio, columns, classes, levels, total_levels, trees, depth, "
+        "nesting");
   return limits;
 }
 

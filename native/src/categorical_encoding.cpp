@@ -45,6 +45,7 @@ class EncodingReader {
     std::string text = source_.archive.read_text(source_.prefix + name);
     if (!is_utf8(text)) throw FormatError(source_.prefix + name + " is not UTF-8");
     Domain lines;
+    lines.reserve(static_cast<std::size_t>(std::min<std::int64_t>(count, std::ssize(text))), text.size());
     for_each_line(text, [&](std::string_view line) { lines.push_back(trim(unescape(line))); });
     if (static_cast<std::int64_t>(lines.size()) != count) {
       throw FormatError(source_.prefix + name + " has " + std::to_string(lines.size()) +
@@ -58,7 +59,7 @@ class EncodingReader {
     std::int64_t count = values_.count("_n_orig_domain_values", 0, most_);
     for (std::int64_t i = 0; i < count; ++i) {
       std::string number = std::to_string(i);
-      std::int64_t levels = values_.count("_m_orig_domain_values_" + number, 0, std::int64_t{1} << 31);
+      std::int64_t levels = values_.count("_m_orig_domain_values_" + number, 0, source_.limits.levels);
       domains_.push_back(nullptr);
       if (levels > 0) domains_.back() = keep(read_lines("_orig_domain_values_" + number, levels));
     }

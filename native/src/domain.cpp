@@ -2,7 +2,6 @@
 
 #include <functional>
 #include <limits>
-#include <utility>
 
 #include "errors.hpp"
 
@@ -20,30 +19,16 @@ void Domain::push_back(std::string_view level) {
   ends_.push_back(static_cast<std::uint32_t>(text_.size()));
 }
 
-LevelTable::LevelTable(const Domain& domain) : domain_(&domain), slots_(4, kNone) {
-  for (std::uint32_t level = 0; level < domain.size(); ++level) {
-    std::size_t slot = slot_of(domain[level]);
-    if (slots_[slot] == kNone && 4 * ++used_ > 3 * slots_.size()) {
-      grow();
-      slot = slot_of(domain[level]);
-    }
-    slots_[slot] = level;
-  }
+LevelTable::LevelTable(const Domain& domain) : domain_(&domain), slots_(domain.size() / 3 * 4 + 4, kNone) {
+  for (std::uint32_t level = 0; level < domain.size(); ++level) slots_[slot_of(domain[level])] = level;
 }
 
 std::size_t LevelTable::slot_of(std::string_view level) const {
-  std::size_t mask = slots_.size() - 1;
-  std::size_t slot = std::hash<std::string_view>()(level) & mask;
-  while (slots_[slot] != kNone && (*domain_)[slots_[slot]] != level) slot = (slot + 1) & mask;
+  std::uint64_t high = std::uint64_t{std::hash<std::string_view>()(level)} >> 32;
+  std::size_t slot = high * slots_.size() >> 32;
+  while (slots_[slot] != kNone && (*domain_)[slots_[slot]] != level)
+    slot = slot + 1 == slots_.size() ? 0 : slot + 1;
   return slot;
-}
-
-void LevelTable::grow() {
-  std::vector<std::uint32_t> before = std::exchange(slots_, {});
-  slots_.assign(2 * before.size(), kNone);
-  for (std::uint32_t level : before) {
-    if (level != kNone) slots_[slot_of((*domain_)[level])] = level;
-  }
 }
 
 }  // namespace mojo

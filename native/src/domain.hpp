@@ -60,7 +60,7 @@ class Domain {
   std::vector<std::uint32_t> ends_;  // of each in it
 };
 
-// Finds a level by its text, with about 8 bytes for each that differs. Of equal levels the last counts, as in
+// Finds a level by its text, with 6 bytes for each. Of equal levels the last counts, as in
 // h2o-genmodel's maps.
 class LevelTable {
  public:
@@ -74,11 +74,9 @@ class LevelTable {
 
  private:
   std::size_t slot_of(std::string_view level) const;
-  void grow();
 
   const Domain* domain_ = nullptr;
-  std::vector<std::uint32_t> slots_;  // a power of two; at most three quarters hold a level
-  std::size_t used_ = 0;
+  std::vector<std::uint32_t> slots_;  // three quarters hold a level
 };
 
 }  // namespace mojo

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "byte_reader.hpp"
+#include "byte_source.hpp"
 #include "zip_archive.hpp"
 
 namespace mojo {
@@ -12,7 +12,7 @@ namespace mojo {
 void refuse_unpacked(const std::string& path);
 
 // Throws UnsupportedError for POJO sources and for models that H2O saved in its own binary form.
-void refuse_foreign_bytes(Bytes bytes);
+void refuse_foreign_bytes(const ByteSource& file);
 
 // Throws UnsupportedError for MOJO2, the archive of Driverless AI.
 void refuse_foreign_archive(const ZipArchive& archive);

@@ -15,10 +15,11 @@ struct Limits {
   std::uint64_t ratio_free_bytes = std::uint64_t{1} << 20;
   std::int64_t columns = 100'000;
   std::int64_t classes = 10'000;
-  std::int64_t levels = 10'000'000;  // of one column
+  std::int64_t levels = 10'000'000;        // of one column
+  std::int64_t total_levels = 50'000'000;  // of all columns of a model
   std::int64_t trees = 1'000'000;
   std::int64_t depth = 1'000'000;  // of one tree, in splits
-  int nesting = 4;               // of models in models
+  int nesting = 4;                 // of models in models
 };
 
 }  // namespace mojo

@@ -4,10 +4,10 @@
 #include <cmath>
 
 #include "algorithms.hpp"
+#include "byte_source.hpp"
 #include "calibration.hpp"
 #include "foreign_file.hpp"
 #include "java_numbers.hpp"
-#include "mapped_file.hpp"
 
 namespace mojo {
 namespace {
@@ -117,8 +117,8 @@ RowBlock Model::encode(RowBlock rows, std::vector<double>& room) const {
 const Explainer& Model::explainer() const {
   std::lock_guard lock(explaining_);
   if (explainer_) return *explainer_;
-  MappedFile file(path_);
-  ZipArchive archive(file.bytes(), limits_);
+  FileBytes file(path_);
+  ZipArchive archive(file, limits_);
   std::string prefix;
   ModelInfo info = read_model_info(archive, prefix, limits_);
   std::string replaced = path_ + " holds another model now (uuid " + info.uuid +
@@ -178,9 +178,9 @@ std::unique_ptr<Model> read_model(ZipArchive& archive, const std::string& prefix
 
 std::unique_ptr<Model> load_model(const std::string& path, const Limits& limits) {
   refuse_unpacked(path);
-  MappedFile file(path);
-  refuse_foreign_bytes(file.bytes());
-  ZipArchive archive(file.bytes(), limits);
+  FileBytes file(path);
+  refuse_foreign_bytes(file);
+  ZipArchive archive(file, limits);
   refuse_foreign_archive(archive);
   std::unique_ptr<Model> model = read_model(archive, "", limits);
   model->path_ = path;

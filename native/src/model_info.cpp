@@ -60,6 +60,9 @@ Sections parse_sections(std::string_view text) {
   return sections;
 }
 
+constexpr std::int64_t kFewLevels = 1 << 16;
+constexpr std::int64_t kLeastBytes = 3;  // of a line, on average, where there are more levels
+
 Domain read_domain(ZipArchive& archive, const std::string& name, std::int64_t levels, std::int64_t most,
                    bool escaped) {
   if (levels > most)
@@ -71,6 +74,11 @@ Domain read_domain(ZipArchive& archive, const std::string& name, std::int64_t le
   if (!is_utf8(text)) throw FormatError(name + " is not UTF-8");
   std::int64_t lines = 0;
   for_each_line(text, [&](std::string_view) { ++lines; });
+  // There are not so many short texts. Without this, the place of a level would be most of what it takes.
+  if (lines > kFewLevels && static_cast<std::int64_t>(text.size()) < kLeastBytes * lines) {
+    throw FormatError(name + " has " + std::to_string(lines) + " levels in " + std::to_string(text.size()) +
+                      " bytes: they cannot all differ");
+  }
   if (lines != levels) {
     throw FormatError(name + " has " + std::to_string(lines) + " levels, model.ini says " +
                       std::to_string(levels));
@@ -93,6 +101,7 @@ void read_domains(ModelInfo& info, const std::vector<DomainLine>& lines, ZipArch
   info.domains.resize(info.columns.size());
   bool escaped = info.values.flag("escape_domain_values", false);
   std::set<std::string_view> files;
+  std::int64_t levels = 0;
   for (const DomainLine& line : lines) {
     if (line.column < 0 || line.column >= static_cast<std::int64_t>(info.columns.size())) {
       throw FormatError("model.ini: domain of column " + std::to_string(line.column) +
@@ -102,6 +111,12 @@ void read_domains(ModelInfo& info, const std::vector<DomainLine>& lines, ZipArch
     if (domain) throw FormatError("model.ini: column " + std::to_string(line.column) + " has two domains");
     if (!files.insert(line.file).second)
       throw FormatError("model.ini: two columns name the domain file " + line.file);
+    // Each line states at most limits.levels, or is refused below.
+    levels += std::clamp<std::int64_t>(line.levels, 0, limits.levels);
+    if (levels > limits.total_levels) {
+      throw FormatError("model.ini: the columns have more than " + std::to_string(limits.total_levels) +
+                        " levels together");
+    }
     domain = read_domain(archive, prefix + "domains/" + line.file, line.levels, limits.levels, escaped);
   }
 }

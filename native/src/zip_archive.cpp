@@ -14,22 +14,20 @@ constexpr std::uint32_t kEndMagic = 0x06054b50;
 constexpr std::uint32_t kDirectoryMagic = 0x02014b50;
 constexpr std::uint32_t kLocalMagic = 0x04034b50;
 constexpr std::size_t kEndBytes = 22;
+constexpr std::size_t kLocalBytes = 30;  // of a local header, before the name
 constexpr std::size_t kLongestComment = 0xffff;
 constexpr std::uint16_t kEncrypted = 1;
 
 std::string_view text(Bytes bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
 
-// The end record is the last thing in the file, but for a comment of the length it states.
-std::size_t find_end_record(Bytes bytes) {
-  if (bytes.size() < kEndBytes)
-    throw FormatError("not a zip archive: only " + std::to_string(bytes.size()) + " bytes");
-  std::size_t last = bytes.size() - kEndBytes;
-  std::size_t first = last > kLongestComment ? last - kLongestComment : 0;
-  for (std::size_t at = last + 1; at-- > first;) {
-    ByteReader reader(bytes.subspan(at), "zip end record");
+// Where in the last bytes of a file its end record starts: nothing is behind it, but for a comment of the
+// length it states.
+std::size_t find_end_record(Bytes tail) {
+  for (std::size_t at = tail.size() - kEndBytes + 1; at-- > 0;) {
+    ByteReader reader(tail.subspan(at), "zip end record");
     if (reader.little<std::uint32_t>() != kEndMagic) continue;
     reader.skip(kEndBytes - 6);
-    if (reader.little<std::uint16_t>() == last - at) return at;
+    if (reader.little<std::uint16_t>() == tail.size() - kEndBytes - at) return at;
   }
   throw FormatError("not a zip archive, or its end is cut off: no end record found");
 }
@@ -61,9 +59,25 @@ bool inflate_exactly(Bytes packed, std::span<std::uint8_t> out) {
 
 }  // namespace
 
-ZipArchive::ZipArchive(Bytes bytes, const Limits& limits) : bytes_(bytes) {
-  std::size_t end = find_end_record(bytes);
-  ByteReader reader(bytes.subspan(end), "zip end record");
+ZipArchive::ZipArchive(const ByteSource& source, const Limits& limits) : source_(source) {
+  read_directory(limits);
+}
+
+ZipArchive::ZipArchive(Bytes bytes, const Limits& limits)
+    : own_(std::make_unique<MemoryBytes>(bytes)), source_(*own_) {
+  read_directory(limits);
+}
+
+void ZipArchive::read_directory(const Limits& limits) {
+  if (source_.size() < kEndBytes)
+    throw FormatError("not a zip archive: only " + std::to_string(source_.size()) + " bytes");
+  std::uint64_t tail_bytes = std::min<std::uint64_t>(source_.size(), kEndBytes + kLongestComment);
+  std::uint64_t tail_start = source_.size() - tail_bytes;
+  std::vector<std::uint8_t> room;
+  Bytes tail = source_.read(tail_start, tail_bytes, room);
+  std::size_t record = find_end_record(tail);
+  std::uint64_t end = tail_start + record;
+  ByteReader reader(tail.subspan(record), "zip end record");
   reader.skip(4);
   auto disk = reader.little<std::uint16_t>();
   auto directory_disk = reader.little<std::uint16_t>();
@@ -81,7 +95,7 @@ ZipArchive::ZipArchive(Bytes bytes, const Limits& limits) : bytes_(bytes) {
   if (std::uint64_t{start} + directory_size != end)
     throw FormatError("zip directory does not end where the end record starts");
   directory_start_ = start;
-  ByteReader directory(bytes.subspan(start, directory_size), "zip directory");
+  ByteReader directory(source_.read(start, directory_size, room_), "zip directory");
   entries_.reserve(count);
   for (int i = 0; i < count; ++i) add_entry(directory, limits);
   if (directory.left() != 0)
@@ -102,7 +116,7 @@ void ZipArchive::add_entry(ByteReader& reader, const Limits& limits) {
   auto extra_bytes = reader.little<std::uint16_t>();
   auto comment_bytes = reader.little<std::uint16_t>();
   reader.skip(8);
-  entry.offset = reader.little<std::uint32_t>();
+  auto header = reader.little<std::uint32_t>();
   std::string_view name = text(reader.take(name_bytes));
   reader.skip(extra_bytes);
   reader.skip(comment_bytes);
@@ -113,7 +127,7 @@ void ZipArchive::add_entry(ByteReader& reader, const Limits& limits) {
   if (method != 0 && method != Z_DEFLATED)
     throw UnsupportedError(shown + " uses compression method " + std::to_string(method));
   entry.deflated = method == Z_DEFLATED;
-  if (entry.packed == 0xffffffff || entry.unpacked == 0xffffffff || entry.offset == 0xffffffff) {
+  if (entry.packed == 0xffffffff || entry.unpacked == 0xffffffff || header == 0xffffffff) {
     throw UnsupportedError(shown + " is a zip64 entry");
   }
   if (!entry.deflated && entry.packed != entry.unpacked)
@@ -130,29 +144,34 @@ void ZipArchive::add_entry(ByteReader& reader, const Limits& limits) {
   }
   total_packed_ += entry.packed;
   total_unpacked_ += entry.unpacked;
-  if (total_packed_ > bytes_.size())
+  if (total_packed_ > source_.size())
     throw FormatError("zip entries overlap: together they are larger than the file");
   if (total_unpacked_ > limits.total_bytes) {
     throw FormatError("zip entries claim more than " + std::to_string(limits.total_bytes) +
                       " bytes together");
   }
-  packed_bytes(name, entry);  // a name that is damaged in one place would be an entry that is absent
+  entry.start = find_packed(name, entry, header);
   if (name.back() == '/' && entry.unpacked == 0) return;
   if (!entries_.emplace(name, entry).second) throw FormatError(shown + " appears twice");
 }
 
-Bytes ZipArchive::packed_bytes(std::string_view name, const Entry& entry) const {
+// The local header must agree: a name that is damaged in one place would be an entry that is absent.
+std::uint64_t ZipArchive::find_packed(std::string_view name, const Entry& entry, std::uint32_t header) const {
   std::string shown = "zip entry " + std::string(name);
-  if (entry.offset > directory_start_) throw FormatError(shown + " starts outside of the file");
-  ByteReader reader(bytes_.subspan(entry.offset, directory_start_ - entry.offset), shown);
+  if (header > directory_start_) throw FormatError(shown + " starts outside of the file");
+  std::uint64_t most = directory_start_ - header;
+  std::vector<std::uint8_t> room;
+  Bytes bytes = source_.read(header, std::min<std::uint64_t>(kLocalBytes + name.size(), most), room);
+  ByteReader reader(bytes, shown);
   if (reader.little<std::uint32_t>() != kLocalMagic) throw FormatError(shown + " has no local header");
-  reader.skip(22);
+  reader.skip(kLocalBytes - 8);
   auto name_bytes = reader.little<std::uint16_t>();
   auto extra_bytes = reader.little<std::uint16_t>();
-  if (text(reader.take(name_bytes)) != name)
+  if (name_bytes != name.size() || text(reader.take(name_bytes)) != name)
     throw FormatError(shown + " has another name in its local header");
-  reader.skip(extra_bytes);
-  return reader.take(entry.packed);
+  std::uint64_t before = kLocalBytes + name.size() + extra_bytes;
+  if (before + entry.packed > most) throw FormatError(shown + " ends outside of the file");
+  return header + before;
 }
 
 std::vector<std::string_view> ZipArchive::names_below(std::string_view folder) const {
@@ -172,7 +191,8 @@ void ZipArchive::read(std::string_view name, std::vector<std::uint8_t>& out) con
   auto found = entries_.find(name);
   if (found == entries_.end()) throw FormatError("zip entry " + std::string(name) + " is missing");
   const Entry& entry = found->second;
-  Bytes packed = packed_bytes(name, entry);
+  std::vector<std::uint8_t> room;
+  Bytes packed = source_.read(entry.start, entry.packed, room);
   out.resize(entry.unpacked);
   if (entry.deflated) {
     if (!inflate_exactly(packed, out))

@@ -1,19 +1,22 @@
 // The zip container, read from its central directory only. Names are keys and never become paths.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
 #include "byte_reader.hpp"
+#include "byte_source.hpp"
 #include "limits.hpp"
 
 namespace mojo {
 
 class ZipArchive {
  public:
-  // `bytes` must outlive the archive. Throws FormatError, UnsupportedError.
+  // What it reads from must outlive the archive. Throws FormatError, UnsupportedError.
+  ZipArchive(const ByteSource& source, const Limits& limits);
   ZipArchive(Bytes bytes, const Limits& limits);
 
   std::size_t size() const { return entries_.size(); }
@@ -32,21 +35,24 @@ class ZipArchive {
 
  private:
   struct Entry {
-    std::uint32_t offset;
+    std::uint64_t start;  // of its packed bytes
     std::uint32_t packed;
     std::uint32_t unpacked;
     std::uint32_t crc;
     bool deflated;
   };
 
+  void read_directory(const Limits& limits);
   void add_entry(ByteReader& reader, const Limits& limits);
-  Bytes packed_bytes(std::string_view name, const Entry& entry) const;
+  std::uint64_t find_packed(std::string_view name, const Entry& entry, std::uint32_t header) const;
 
-  Bytes bytes_;
-  std::size_t directory_start_ = 0;
+  std::unique_ptr<const ByteSource> own_;  // of an archive in memory
+  const ByteSource& source_;
+  std::vector<std::uint8_t> room_;  // where the directory of a file lies
+  std::uint64_t directory_start_ = 0;
   std::uint64_t total_packed_ = 0;
   std::uint64_t total_unpacked_ = 0;
-  std::unordered_map<std::string_view, Entry> entries_;  // the names lie in `bytes_`
+  std::unordered_map<std::string_view, Entry> entries_;  // the names lie in the directory
 };
 
 }  // namespace mojo

@@ -47,18 +47,26 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
 
 
 @pytest.mark.parametrize(
-    ("text", "most"),
+    "text",
     [
-        (b"\n" * 4_000_000, 10),  # a level without text costs its 4 bytes of place
-        (b"".join(b"%06d\n" % i for i in range(500_000)), 8),
+        b"".join(b"%06d\n" % i for i in range(500_000)),
+        b"".join(b"%x\n" % i for i in range(700_000)),
+        b"aa\n" * 1_000_000,  # the least that so many levels may have
     ],
-    ids=["empty", "distinct"],
+    ids=["numbers", "short", "equal"],
 )
-def test_memory_of_many_levels(text: bytes, most: int, tmp_path: Path) -> None:
+def test_memory_of_many_levels(text: bytes, tmp_path: Path) -> None:
+    """With the first answer, for which the levels are put in a table."""
     count = text.count(b"\n")
     path = write_zip(tmp_path / "levels.zip", with_levels(count, text))
     ran = subprocess.run([sys.executable, "-c", LOAD, str(path)], capture_output=True, check=True, text=True)
-    assert int(ran.stdout) < most * len(text)
+    assert int(ran.stdout) < 4 * len(text) + (1 << 20)
+
+
+def test_more_levels_than_short_texts(tmp_path: Path) -> None:
+    path = write_zip(tmp_path / "levels.zip", with_levels(4_000_000, b"\n" * 4_000_000))
+    with pytest.raises(FormatError, match="4000000 levels in 4000000 bytes: they cannot all differ"):
+        mojo_scorer.load(path)
 
 
 def test_of_equal_levels_the_last_counts(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ SETTINGS = {
         "_m_orig_domain_values_3 = 6",
         "_m_orig_domain_values_3 = 2000000000",
         FormatError,
-        "has 6 lines",
+        "outside of 0 to 10000000",
     ),
     "projection": (
         "gbm_eigen",

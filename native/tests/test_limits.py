@@ -19,6 +19,7 @@ ZOO = Path(__file__).parent / "zoo"
         ("columns", 3, "gbm_binomial", "n_columns = .* outside of 1 to 3"),
         ("classes", 2, "glm_multinomial", "n_classes = 4 is outside of 1 to 2"),
         ("levels", 10, "glm_huge", "levels, the limit is 10"),
+        ("total_levels", 10, "glm_huge", "more than 10 levels together"),
         ("trees", 3, "gbm_binomial", "n_trees = 6 is outside of 0 to 3"),
         ("trees", 3, "xgboost_binomial", "8 trees, the limit is 3"),
         ("depth", 2, "gbm_binomial", "deeper than 2 splits"),

@@ -16,7 +16,8 @@ Predictions: TypeAlias = dict[str, list[str] | NDArray[numpy.float64]]
 Offset: TypeAlias = float | Sequence[float] | NDArray[Any]
 Unseen: TypeAlias = Literal["na", "error"]
 Limit: TypeAlias = Literal[
-    "entries", "entry_bytes", "total_bytes", "ratio", "columns", "classes", "levels", "trees", "depth", "nesting"
+    "entries", "entry_bytes", "total_bytes", "ratio", "columns", "classes", "levels", "total_levels",
+    "trees", "depth", "nesting"
 ]
 Limits: TypeAlias = Mapping[Limit, int]
 
@@ -300,10 +301,11 @@ def load(path: str | os.PathLike[str], *, limits: Limits = {}) -> Model:
     Load a MOJO file; the GIL is released meanwhile.
 
     Args:
-        path: A MOJO zip. It must not be cut short while it is read: publish files by rename.
+        path: A MOJO zip. Publish files by rename: one that changes while it is read is refused at best.
         limits: What the file may claim, where it should not be the default: entries (65,534), entry_bytes (2^30,
             each unpacked), total_bytes (2^32), ratio (200, unpacked to packed), columns (100,000), classes
-            (10,000), levels (10,000,000 of a column), trees (1,000,000), depth (1,000,000 splits), nesting (4).
+            (10,000), levels (10,000,000 of a column), total_levels (50,000,000 of all), trees (1,000,000), depth
+            (1,000,000 splits), nesting (4).
 
     Returns:
         The model, independent of the file.
