@@ -122,7 +122,7 @@ class CacheSettings(_Group):
         default=3600, gt=0, description="how long an answer is kept, give or take 10 %"
     )
     timeout_ms: float = Field(
-        default=30, ge=1, le=1000, description="longest wait for Redis, connecting included"
+        default=30, ge=1, le=60_000, description="longest wait for Redis, connecting included"
     )
     max_connections: int = Field(default=100, ge=1, description="connections to Redis per process")
 

@@ -17,7 +17,7 @@ def run(*command: str | Path) -> str:
     return done.stdout
 
 
-def run_ctest(build: Path, *settings: str, tests: str = "") -> None:
+def run_ctest(build: Path, *settings: str, tests: str = ".") -> None:
     run("cmake", "-S", NATIVE, "-B", build, "-DMOJO_TESTS=ON", *settings)
     run("cmake", "--build", build, "--parallel", "2")
     shown = run(
