@@ -36,13 +36,15 @@ def start(work: Coroutine[Any, Any, T]) -> Ended[T] | Waiting:
 def finish(work: Coroutine[Any, Any, T], begun: Waiting) -> Generator[Any, Any, T]:
     """The rest of `work`, for a task."""
     future = begun.future
+    given_way = future is None  # the others had their turn before this task
     while True:
         try:
-            got = yield future
+            got = None if given_way else (yield future)
         except BaseException as error:  # noqa: BLE001 - whatever it is, it is for `work`
             thrown: BaseException | None = error
         else:
             thrown = None
+        given_way = False
         try:
             future = work.send(got) if thrown is None else work.throw(thrown)
         except StopIteration as ended:

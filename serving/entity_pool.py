@@ -15,6 +15,7 @@ import asyncpg
 
 from mojoline.settings import FeatureSettings, Settings, SettingsError
 from serving.breaker import PROBE_SECONDS, Breaker
+from serving.early_start import Ended, Waiting, finish, start
 from serving.errors import EntityStoreError
 from serving.metrics import POOL_CONNECTIONS, POOL_TIMED_OUT
 
@@ -88,7 +89,7 @@ class EntityPool:
         if pool is None or self.breaker.is_open:
             raise EntityStoreError(f"the feature database is away: {self.last_error}")
         try:
-            connection = await pool.acquire(timeout=self._acquire)
+            connection = await self._take(pool)
         except LOST as error:
             if isinstance(error, TimeoutError) and self._is_exhausted(pool):
                 POOL_TIMED_OUT.labels("postgres").inc()
@@ -108,7 +109,16 @@ class EntityPool:
             _drop(connection)
             raise
         finally:
-            await pool.release(connection)
+            _give_back(pool, connection)
+
+    async def _take(self, pool: asyncpg.Pool) -> asyncpg.Connection:
+        """An idle connection at once, or one that becomes idle in time; the pool's own timeout is a task."""
+        taking = _acquire(pool)
+        begun = start(taking)
+        if isinstance(begun, Ended):
+            return begun.result
+        async with asyncio.timeout(self._acquire):
+            return await finish(taking, begun)
 
     async def use_each(self, work: Callable[[asyncpg.Connection], Awaitable[object]]) -> None:
         """`work` once on every connection that is open and idle, one after the other; raises as `use` does.
@@ -273,6 +283,23 @@ def open_entity_pool(settings: Settings) -> EntityPool | None:
         return None
     size = PoolSize.of_worker(settings.features, settings.serving.workers)
     return EntityPool(settings.database_url.get_secret_value(), size, settings.features)
+
+
+async def _acquire(pool: asyncpg.Pool) -> asyncpg.Connection:
+    return await pool.acquire()
+
+
+def _give_back(pool: asyncpg.Pool, connection: asyncpg.Connection) -> None:
+    """The pool does it in a task of its own, for which the answer need not wait."""
+    begun = start(pool.release(connection))
+    if isinstance(begun, Waiting):
+        begun.future.add_done_callback(_pass_over)
+
+
+def _pass_over(released: "asyncio.Future[None]") -> None:
+    """Of a connection that could not go back, the pool has made a place for a new one."""
+    if not released.cancelled():
+        released.exception()
 
 
 def _drop(connection: asyncpg.Connection) -> None:

@@ -57,6 +57,7 @@ class Question:
     age: float | None = None  # of those features, in seconds
     stale: bool = False
     cache: str = "bypass"
+    scores: NDArray[np.float64] | None = None  # [n, m], once they are known
     seconds: dict[str, float] = field(default_factory=dict)
     began: dict[str, float] = field(default_factory=dict)
 

@@ -115,9 +115,10 @@ def default_threads() -> int:
 
 
 class _Timed(threading.local):
-    """The processor time of this thread that is accounted for."""
+    """The processor time of this thread that is accounted for; whether it is at a piece that is timed."""
 
     seconds = 0.0
+    now = False
 
 
 _timed = _Timed()
@@ -149,22 +150,24 @@ class _Kind:
 
     def timed(self, work: Callable[[], T], *, on_loop: bool) -> T:
         """`work()`, timed without the parts of it that `run_here` times apart."""
-        if on_loop and self.short and self._untimed < UNTIMED:
+        within = _timed.now  # a piece that is timed must not be charged with this one
+        if self._untimed < UNTIMED and not within and (self.short if on_loop else self.brief):
             self._untimed += 1
             return work()
+        _timed.now = True
         apart, started = _timed.seconds, time.thread_time()
         try:
             return work()
         finally:
             whole = time.thread_time() - started
             self._note(whole - (_timed.seconds - apart), on_loop=on_loop)
-            _timed.seconds = apart + whole
+            _timed.seconds, _timed.now = apart + whole, within
 
     def _note(self, seconds: float, *, on_loop: bool) -> None:
         """Remember a duration. Threads may come in each other's way here: a sample is lost, nothing else."""
         (self._loop_seconds if on_loop else self._pool_seconds).append(seconds)
-        if seconds < INLINE_SECONDS:  # else the next ones are timed too: it may have grown long
-            self._untimed = 0
+        if seconds < (INLINE_SECONDS if on_loop else BRIEF_SECONDS):  # else the next ones are timed too:
+            self._untimed = 0  # it may have grown long
         self._taken += 1
         if self._taken % FEWEST_SAMPLES == 0:
             self._decide()

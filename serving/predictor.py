@@ -8,9 +8,6 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-import numpy as np
-from numpy.typing import NDArray
-
 from mojoline.runtime.errors import ContributionsError, RowRefusedError
 from serving.admission import Ticket
 from serving.context import ServingContext
@@ -67,33 +64,47 @@ class Predictor:
         return answer
 
     def _finish_here(self, question: Question, ticket: Ticket) -> Answer | None:
-        served, rows = question.route.served, len(question.features)
+        """Score and write as far as that belongs on this thread; None where something is left to do."""
+        rows, model = len(question.features), question.route.served.name
+        self._context.offload.run_here("score", lambda: self._score(question, ticket), size=rows, model=model)
+        return None if question.scores is None else self._write_here(question, ticket)
+
+    def _write_here(self, question: Question, ticket: Ticket) -> Answer | None:
+        rows, model = len(question.features), question.route.served.name
         return self._context.offload.run_here(
-            _stage(question), lambda: self._finish(question, ticket), size=rows, model=served.name
+            _writing(question), lambda: self._write(question, ticket), size=rows, model=model
         )
 
     async def _go_on(self, question: Question, ticket: Ticket, event_time: datetime | None) -> Answer:
         """Fetch what is stored, ask the cache if it is worth it, and have the rest done where it belongs."""
-        context, served = self._context, question.route.served
         await in_task()
         if question.lookup is not None:
             await self._fetch(question, question.lookup, event_time)
             self._bypasses_cache(question)
-        rows = len(question.features)
-        if question.cache == "bypass":
-            stage = _stage(question)
-            return await context.offload.run(
-                stage, lambda: self._finish(question, ticket), size=rows, model=served.name
-            )
-        ticket.require_time("scoring")
+        offload, rows, model = self._context.offload, len(question.features), question.route.served.name
+        if question.scores is None and question.cache == "bypass":
+
+            def score() -> Answer | None:
+                self._score(question, ticket)
+                return self._write_here(question, ticket)
+
+            answer = await offload.run("score", score, size=rows, model=model)
+            if answer is not None:
+                return answer
+        elif question.scores is None:
+            ticket.require_time("scoring")
+            await self._look_aside(question)
+        return await offload.run(
+            _writing(question), lambda: self._write(question, ticket), size=rows, model=model
+        )
+
+    async def _look_aside(self, question: Question) -> None:
         started = time.perf_counter()
         with question.route.noted():
-            scores, question.cache = await context.cache.look_aside(served, question.data, rows)
+            question.scores, question.cache = await self._context.cache.look_aside(
+                question.route.served, question.data, len(question.features)
+            )
         question.note("score", started)
-        stage = "explain" if question.contributions else "write"
-        return await context.offload.run(
-            stage, lambda: self._write(question, scores, ticket), size=rows, model=served.name
-        )
 
     async def _fetch(self, question: Question, keys: Sequence[object], event_time: datetime | None) -> None:
         started = time.perf_counter()
@@ -108,22 +119,21 @@ class Predictor:
         question.cache = "bypass" if bypasses else "miss"
         return bypasses
 
-    def _finish(self, question: Question, ticket: Ticket) -> Answer:
-        """Score and write."""
+    def _score(self, question: Question, ticket: Ticket) -> None:
         ticket.require_time("scoring")
         started = time.perf_counter()
         with question.route.noted():
-            scores = self._context.cache.score_directly(
+            question.scores = self._context.cache.score_directly(
                 question.route.served, question.data, len(question.features)
             )
         question.note("score", started)
-        return self._write(question, scores, ticket)
 
-    def _write(self, question: Question, scores: NDArray[np.float64], ticket: Ticket) -> Answer:
+    def _write(self, question: Question, ticket: Ticket) -> Answer:
         """The answer; with what each input added to the scores, if that is asked for."""
         ticket.require_time("writing the answer")
         started = time.perf_counter()
-        scoring = question.route.served.scoring
+        scoring, scores = question.route.served.scoring, question.scores
+        assert scores is not None  # noqa: S101 - `_score` or `_look_aside` has set them
         shares = None
         if question.contributions:
             with question.route.noted():
@@ -149,9 +159,9 @@ class Predictor:
             context.reservoir.offer(answer.scored_rows(event_time), size=served.reservoir_size)
 
 
-def _stage(question: Question) -> str:
-    """How the scoring of a question is called; with contributions it takes much longer."""
-    return "explain" if question.contributions else "score"
+def _writing(question: Question) -> str:
+    """How the writing of an answer is called; with contributions it takes much longer."""
+    return "explain" if question.contributions else "write"
 
 
 def _trace(question: Question | None) -> None:

@@ -6,18 +6,20 @@ one, which takes all of it. The more there is to do, the less a piece costs; a s
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 T = TypeVar("T")
 
 MOST_PIECES = 64  # of one trip: the first of them waits for the last
 
 
-@dataclass(frozen=True)
-class _Done:
+_Piece = tuple[Callable[[], object], asyncio.Future[Any]]
+
+
+class _Done(NamedTuple):
     """What a piece of work returned, or raised."""
 
     future: asyncio.Future[Any]
@@ -30,7 +32,7 @@ class SharedTrips:
 
     def __init__(self, pool: Executor) -> None:
         self._pool = pool
-        self._waiting: list[tuple[Callable[[], object], asyncio.Future[Any]]] = []
+        self._waiting: list[_Piece] = []
         self._under_way = False
 
     async def run(self, work: Callable[[], T]) -> T:
@@ -44,15 +46,20 @@ class SharedTrips:
 
     def _leave(self) -> None:
         pieces, self._waiting = self._waiting[:MOST_PIECES], self._waiting[MOST_PIECES:]
-        trip = asyncio.get_running_loop().run_in_executor(self._pool, _work_through, pieces)
         self._under_way = True
-        trip.add_done_callback(self._arrive)
+        self._pool.submit(self._travel, asyncio.get_running_loop(), pieces)
 
-    def _arrive(self, trip: asyncio.Future[list[_Done]]) -> None:
+    def _travel(self, loop: asyncio.AbstractEventLoop, pieces: list[_Piece]) -> None:
+        """In the thread. One call brings all of it back; a future of the pool would take a turn more."""
+        done = _work_through(pieces)
+        with contextlib.suppress(RuntimeError):  # the loop was closed, so that nobody waits
+            loop.call_soon_threadsafe(self._arrive, done)
+
+    def _arrive(self, trip: list[_Done]) -> None:
         self._under_way = False
         if self._waiting:
             self._leave()
-        for done in trip.result():
+        for done in trip:
             if done.future.done():
                 continue
             if done.error is None:
@@ -61,7 +68,7 @@ class SharedTrips:
                 done.future.set_exception(done.error)
 
 
-def _work_through(pieces: list[tuple[Callable[[], object], asyncio.Future[Any]]]) -> list[_Done]:
+def _work_through(pieces: list[_Piece]) -> list[_Done]:
     done = []
     for work, future in pieces:
         if future.cancelled():
