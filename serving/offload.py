@@ -46,7 +46,6 @@ class Offload:
         self._trips = SharedTrips(self._pool)
         self._kinds: OrderedDict[tuple[str, str, int], _Kind] = OrderedDict()
         self._waiting = 0
-        self._loop_thread = 0
         POOL_THREADS.set(self.threads)
 
     async def run(self, stage: str, work: Callable[[], T], *, size: int = 1, model: str = "") -> T:
@@ -58,7 +57,6 @@ class Offload:
             size: bytes or rows: what takes twice as much is timed apart.
             model: work of the same stage for another model is timed apart.
         """
-        self._loop_thread = threading.get_ident()
         kind = self._kind(stage, model, size.bit_length())
         if self._runs_on_loop(kind):
             kind.on_loop.inc()
@@ -80,7 +78,7 @@ class Offload:
             What `work` returns; None where this is the loop's thread and the work is not short.
         """
         kind = self._kind(stage, model, size.bit_length())
-        if threading.get_ident() != self._loop_thread:
+        if asyncio._get_running_loop() is None:  # a thread of the pool
             kind.in_pool.inc()
             return kind.timed(work, on_loop=False)
         if not self._runs_on_loop(kind):

@@ -1,7 +1,7 @@
 """From the bytes of a request to its answer: read, score, write; what is long of it leaves the loop.
 
-A request that needs nothing but the processor is one piece of work, so that it changes threads at most once.
-One that waits for stored features or for the cache goes on in steps.
+A request that needs nothing but the processor changes threads at most once. One that waits for stored
+features or for the cache goes on in steps.
 """
 
 import time
@@ -17,6 +17,7 @@ from serving.inference import Answer, Question, Scores
 from serving.tracing import is_tracing, trace_stages
 from serving.version_measures import measures_of
 
+READ_AT_ONCE = 1024  # bytes, a row of the usual kind: to read them takes less than to hand them over
 SPANS = {"parse": "parse", "feat": "features.lookup", "score": "score", "ser": "serialize"}
 
 
@@ -47,7 +48,10 @@ class Predictor:
             return self._finish_here(question, ticket)
 
         try:
-            answer = await self._context.offload.run("request", begin, size=size)
+            if size <= READ_AT_ONCE:
+                answer = begin()
+            else:
+                answer = await self._context.offload.run("request", begin, size=size)
             if answer is None:
                 assert question is not None  # noqa: S101 - `begin` has set it
                 answer = await self._go_on(question, ticket, event_time)
