@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,22 +30,20 @@ def impute(
         raise RuntimeModelError(
             f"a matrix of shape {matrix.shape} does not fit {len(feature_names)} features: pass float64[n, k]"
         )
-    if not fill:
-        return np.ascontiguousarray(matrix)
-    values = _fill_values(tuple(feature_names), tuple(fill.items()))
+    return fill_gaps(matrix, fill_values(feature_names, fill))
+
+
+def fill_gaps(matrix: NDArray[np.float64], values: NDArray[np.float64] | None) -> NDArray[np.float64]:
+    """As `impute`, by what `fill_values` made for all matrices of these columns."""
     if values is None:
         return np.ascontiguousarray(matrix)
     return np.ascontiguousarray(np.where(np.isnan(matrix), values, matrix))
 
 
-@lru_cache(256)
-def _fill_values(
-    feature_names: tuple[str, ...], fill: tuple[tuple[str, float], ...]
-) -> NDArray[np.float64] | None:
-    """The fill of each column, NaN for none; None if no column has one."""
-    for name, value in fill:
+def fill_values(feature_names: Sequence[str], fill: Mapping[str, float]) -> NDArray[np.float64] | None:
+    """The fill of each column, float64[k], NaN for none; None if no column has one."""
+    for name, value in fill.items():
         if not math.isfinite(value):
             raise RuntimeModelError(f"column {name!r} cannot be filled with {value}: pass a finite number")
-    known = dict(fill)
-    values = np.array([known.get(name, math.nan) for name in feature_names], dtype=np.float64)
+    values = np.array([fill.get(name, math.nan) for name in feature_names], dtype=np.float64)
     return None if np.isnan(values).all() else values

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mojoline.runtime.errors import ContributionsError, RowRefusedError, RuntimeModelError
-from mojoline.runtime.imputation import impute
+from mojoline.runtime.imputation import fill_gaps, fill_values
 from mojoline.runtime.scoring_runtime import Columns, Rows
 
 
@@ -30,6 +30,7 @@ class NativeRuntime:
         self._offset: str | None = model.offset_column
         if self._offset is not None and self._offset not in self.feature_names:
             self.feature_names.append(self._offset)  # an input like others to whoever sends rows
+        self._fill: tuple[Mapping[str, float], NDArray[np.float64] | None] | None = None
         self.domains: dict[str, list[str]] = dict(model.domains)
         self.output_names: list[str] = list(model.output_names)
         domain = model.response_domain
@@ -49,7 +50,10 @@ class NativeRuntime:
             raise _as_ours(error) from error
         if len(self.feature_names) > self._width:
             matrix = np.column_stack([matrix, self._offsets(data, len(matrix))])
-        return impute(matrix, self.feature_names, fill)
+        known = self._fill  # the caller's is the same for each request
+        if known is None or known[0] is not fill:
+            known = self._fill = (fill, fill_values(self.feature_names, fill))
+        return fill_gaps(matrix, known[1])
 
     def score(self, data: Rows | Columns, fill: Mapping[str, float]) -> NDArray[np.float64]:
         """As `ScoringRuntime.score`."""
