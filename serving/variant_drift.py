@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from serving.context import ServingContext
 
 WINDOW = timedelta(hours=24)  # event times further back do not count
+REST_SECONDS = 0.02
 ENOUGH_ROWS = 1000  # of so many a PSI of 0.05 is more than chance; then older hours are not read
 
 _log = logging.getLogger("mojoline.serving")
@@ -85,8 +87,13 @@ class DriftWatch:
                 directory = self._context.registry.directory(served.name, served.version)
                 content = (directory / served.manifest.baseline_ref).read_bytes()
                 baseline = Baseline.model_validate_json(content)
-                found[variant] = _describe(build_report(baseline, rows))
+                found[variant] = _describe(build_report(baseline, rows, rest=_rest))
         return found
+
+
+def _rest() -> None:
+    """Let the requests catch up that waited for the interpreter lock."""
+    time.sleep(REST_SECONDS)
 
 
 def _answering(serving: Serving) -> dict[str, ServedModel]:

@@ -1,6 +1,6 @@
 """Which columns of what was scored no longer look like training, and whether that is more than chance."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -93,6 +93,7 @@ def build_report(
     model: str = "",
     version: str = "",
     variant: str = "champion",
+    rest: Callable[[], None] = lambda: None,
 ) -> DriftReport:
     """Compare sampled rows with the baseline of the version that scored them.
 
@@ -106,15 +107,17 @@ def build_report(
         model: name for the report; taken from the rows where there are any, as are `version` and `variant`.
         version: see `model`.
         variant: see `model`.
+        rest: called before each column, for a caller that shares the interpreter with a server.
 
     Raises:
         DriftError: a value does not fit its column; names the column.
     """
     watched = {name: column for name, column in baseline.columns.items() if name not in exclude}
     gate = _Gate(warn, alert, min_samples, max(len(watched), 1))
-    features = [
-        gate.judge(name, column, [row.features.get(name) for row in rows]) for name, column in watched.items()
-    ]
+    features = []
+    for name, column in watched.items():
+        rest()
+        features.append(gate.judge(name, column, [row.features.get(name) for row in rows]))
     times = [row.event_time for row in rows]
     return DriftReport(
         model=rows[0].model if rows else model,
