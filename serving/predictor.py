@@ -17,7 +17,8 @@ from serving.inference import Answer, Question, Scores
 from serving.tracing import is_tracing, trace_stages
 from serving.version_measures import measures_of
 
-READ_AT_ONCE = 1024  # bytes, a row of the usual kind: to read them takes less than to hand them over
+READ_AT_ONCE = 1024  # bytes, a row of the usual kind: to read them takes less than to hand them over,
+WRITTEN_AT_ONCE = 4  # rows, and so does to write these
 SPANS = {"parse": "parse", "feat": "features.lookup", "score": "score", "ser": "serialize"}
 
 
@@ -75,6 +76,8 @@ class Predictor:
 
     def _write_here(self, question: Question, ticket: Ticket) -> Answer | None:
         rows, model = len(question.features), question.route.served.name
+        if rows <= WRITTEN_AT_ONCE and not question.contributions:
+            return self._write(question, ticket)
         return self._context.offload.run_here(
             _writing(question), lambda: self._write(question, ticket), size=rows, model=model
         )
@@ -87,17 +90,13 @@ class Predictor:
             self._bypasses_cache(question)
         offload, rows, model = self._context.offload, len(question.features), question.route.served.name
         if question.scores is None and question.cache == "bypass":
-
-            def score() -> Answer | None:
-                self._score(question, ticket)
-                return self._write_here(question, ticket)
-
-            answer = await offload.run("score", score, size=rows, model=model)
-            if answer is not None:
-                return answer
+            await offload.run("score", lambda: self._score(question, ticket), size=rows, model=model)
         elif question.scores is None:
             ticket.require_time("scoring")
             await self._look_aside(question)
+        answer = self._write_here(question, ticket)
+        if answer is not None:
+            return answer
         return await offload.run(
             _writing(question), lambda: self._write(question, ticket), size=rows, model=model
         )

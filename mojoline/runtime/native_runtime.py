@@ -50,14 +50,17 @@ class NativeRuntime:
             raise _as_ours(error) from error
         if len(self.feature_names) > self._width:
             matrix = np.column_stack([matrix, self._offsets(data, len(matrix))])
-        known = self._fill  # the caller's is the same for each request
-        if known is None or known[0] is not fill:
-            known = self._fill = (fill, fill_values(self.feature_names, fill))
-        return fill_gaps(matrix, known[1])
+        return fill_gaps(matrix, self._values(fill))
 
     def score(self, data: Rows | Columns, fill: Mapping[str, float]) -> NDArray[np.float64]:
-        """As `ScoringRuntime.score`."""
-        return self.score_matrix(self.matrix(data, fill))
+        """As `ScoringRuntime.score`: what `score_matrix` says of `matrix`, where possible in one call."""
+        if self._offset is not None:
+            return self.score_matrix(self.matrix(data, fill))
+        try:
+            scores: NDArray[np.float64] = self._model.score_records(data, fill=self._values(fill))
+        except mojo_scorer.MojoError as error:
+            raise _as_ours(error) from error
+        return scores
 
     def score_matrix(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         """The scores of what `matrix` made."""
@@ -70,6 +73,12 @@ class NativeRuntime:
         except mojo_scorer.MojoError as error:
             raise _as_ours(error) from error
         return scores
+
+    def _values(self, fill: Mapping[str, float]) -> NDArray[np.float64] | None:
+        known = self._fill  # the caller's is the same for each request
+        if known is None or known[0] is not fill:
+            known = self._fill = (fill, fill_values(self.feature_names, fill))
+        return known[1]
 
     def _offsets(self, data: Rows | Columns, rows: int) -> NDArray[np.float64]:
         """The offset of each of so many rows: float64[n], NaN where it is missing."""

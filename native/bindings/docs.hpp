@@ -47,6 +47,22 @@ Raises:
     RowError: The width is wrong, an offset is missing or refused, or the model refuses a row (a GLM
         that was trained to fill no gaps).)";
 
+inline constexpr const char* score_records =
+    R"(As score(matrix(data)), in one call: the shortest way for a row.
+
+The GIL is released meanwhile, unless scoring takes less than to get it back.
+
+Args:
+    data: As for matrix(). Where the model has an offset_column, the offsets are read from it.
+    fill: float64[k] with NaN for none: what stands in the place of a missing value of each feature.
+    unseen: As for matrix(); such a level is filled like a missing value.
+
+Returns:
+    As score().
+
+Raises:
+    RowError: As for matrix() and score(), or `fill` does not have k values.)";
+
 inline constexpr const char* predict = R"(Score records and name the classes.
 
 Args:

@@ -15,6 +15,18 @@ nb::handle numpy_empty() {
   return function;
 }
 
+// Whether `view` is now one of doubles with so many dimensions.
+bool view_doubles(nb::handle array, int dimensions, Py_buffer& view) {
+  if (PyObject_GetBuffer(array.ptr(), &view, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT) != 0) {
+    PyErr_Clear();
+    return false;
+  }
+  if (view.ndim == dimensions && view.itemsize == sizeof(double) && std::strcmp(view.format, "d") == 0)
+    return true;
+  PyBuffer_Release(&view);
+  return false;
+}
+
 }  // namespace
 
 NumpyArray::NumpyArray(std::size_t size) : NumpyArray(nb::object(nb::int_(size))) {}
@@ -38,16 +50,16 @@ nb::object copy_to_matrix(std::span<const double> values, std::size_t rows, std:
 }
 
 MatrixView::MatrixView(nb::handle matrix) {
-  bool readable = PyObject_GetBuffer(matrix.ptr(), &view_, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT) == 0;
-  if (readable && view_.ndim == 2 && view_.itemsize == sizeof(double) && std::strcmp(view_.format, "d") == 0)
-    return;
-  if (readable) {
-    PyBuffer_Release(&view_);
-  } else {
-    PyErr_Clear();
-  }
+  if (view_doubles(matrix, 2, view_)) return;
   std::string message = "score() takes a C-contiguous float64 matrix, not this " +
                         std::string(Py_TYPE(matrix.ptr())->tp_name) + ": make one with matrix()";
+  throw nb::type_error(message.c_str());
+}
+
+VectorView::VectorView(nb::handle vector) {
+  if (view_doubles(vector, 1, view_)) return;
+  std::string message =
+      "fill is a C-contiguous float64 vector, not this " + std::string(Py_TYPE(vector.ptr())->tp_name);
   throw nb::type_error(message.c_str());
 }
 

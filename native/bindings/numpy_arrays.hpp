@@ -43,4 +43,19 @@ class MatrixView {
   Py_buffer view_;
 };
 
+// The same of a vector of doubles.
+class VectorView {
+ public:
+  explicit VectorView(nanobind::handle vector);
+  ~VectorView() { PyBuffer_Release(&view_); }
+  VectorView(const VectorView&) = delete;
+  VectorView& operator=(const VectorView&) = delete;
+
+  const double* values() const { return static_cast<const double*>(view_.buf); }
+  std::size_t size() const { return static_cast<std::size_t>(view_.shape[0]); }
+
+ private:
+  Py_buffer view_;
+};
+
 }  // namespace mojo

@@ -76,6 +76,12 @@ NB_MODULE(_core, m) {
            nb::sig("def calibrate(self, scores: Matrix) -> Matrix"), docs::calibrate)
       .def("score", &PyModel::score, "rows"_a, "offset"_a = nb::none(),
            nb::sig("def score(self, rows: Matrix, offset: Offset | None = None) -> Matrix"), docs::score)
+      .def("score_records", &PyModel::score_records, "data"_a, nb::kw_only(), "fill"_a = nb::none(),
+           "unseen"_a = "na",
+           nb::sig(
+               "def score_records(self, data: Records, *, fill: Vector | None = None, unseen: Unseen = 'na') "
+               "-> Matrix"),
+           docs::score_records)
       .def_prop_ro("contribution_names", &PyModel::contribution_names,
                    "Names of contributions()'s columns; the last is 'BiasTerm'.")
       .def("contributions", &PyModel::contributions, "data"_a, nb::kw_only(), "unseen"_a = "na",

@@ -2,6 +2,7 @@
 
 #include <nanobind/stl/vector.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cmath>
 #include <utility>
@@ -13,6 +14,10 @@ namespace nb = nanobind;
 
 namespace mojo {
 namespace {
+
+// Rows times the bytes of the model up to which scoring takes a few microseconds: less than to get back a GIL
+// that was released.
+constexpr std::size_t kHeldBytes = 1 << 20;
 
 // None, one number for all rows, or one number per row.
 std::optional<std::vector<double>> read_offset(nb::handle offset, std::size_t rows) {
@@ -27,6 +32,19 @@ std::optional<std::vector<double>> read_offset(nb::handle offset, std::size_t ro
                    " rows");
   }
   return offsets;
+}
+
+// Puts the numbers of `given`, float64[width] with NaN for none, in the place of missing values.
+void fill_gaps(nb::handle given, Records& records) {
+  VectorView fill(given);
+  if (fill.size() != records.width) {
+    throw RowError("fill has " + std::to_string(fill.size()) + " values, the model wants " +
+                   std::to_string(records.width));
+  }
+  for (std::size_t i = 0; i < records.values.size(); ++i) {
+    double& value = records.values[i];
+    if (std::isnan(value)) value = fill.values()[i % records.width];
+  }
 }
 
 bool unseen_is_error(const std::string& unseen) {
@@ -163,6 +181,21 @@ nb::object PyModel::score(nb::handle given, nb::handle offset) const {
                   {out.values(), rows.rows() * model_->n_outputs()}, nullptr,
                   offsets ? offsets->data() : nullptr);
   }
+  return out.take();
+}
+
+nb::object PyModel::score_records(nb::handle data, nb::handle fill, const std::string& unseen) const {
+  if (model_->scorer().word_vectors()) throw RowError(kWordsNotRows);
+  bool with_offset = model_->offset_column().has_value();
+  Records records =
+      reader_.read(data, {.unseen_is_error = unseen_is_error(unseen), .with_offset = with_offset});
+  if (!fill.is_none()) fill_gaps(fill, records);
+  NumpyArray out(records.rows, model_->n_outputs());
+  std::optional<nb::gil_scoped_release> release;
+  if (records.rows > kHeldBytes / std::max<std::size_t>(model_->nbytes(), 1)) release.emplace();
+  model_->score(records.values, {out.values(), records.rows * model_->n_outputs()}, nullptr,
+                with_offset ? records.offsets.data() : nullptr);
+  release.reset();
   return out.take();
 }
 

@@ -38,6 +38,8 @@ class PyModel {
   nanobind::object matrix(nanobind::handle data, const std::string& unseen) const;
   nanobind::tuple matrix_and_counts(nanobind::handle data, const std::string& unseen) const;
   nanobind::object score(nanobind::handle given, nanobind::handle offset) const;
+  nanobind::object score_records(nanobind::handle data, nanobind::handle fill,
+                                 const std::string& unseen) const;
   nanobind::dict predict(nanobind::handle data, nanobind::handle offset, bool calibrated,
                          const std::string& unseen) const;
   nanobind::object calibrate(nanobind::handle given) const;

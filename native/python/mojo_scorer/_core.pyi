@@ -12,6 +12,7 @@ import numpy
 from numpy.typing import NDArray
 
 Matrix: TypeAlias = NDArray[numpy.float64]
+Vector: TypeAlias = NDArray[numpy.float64]
 Predictions: TypeAlias = dict[str, list[str] | NDArray[numpy.float64]]
 Offset: TypeAlias = float | Sequence[float] | NDArray[Any]
 Unseen: TypeAlias = Literal["na", "error"]
@@ -179,6 +180,24 @@ class Model:
         Raises:
             RowError: The width is wrong, an offset is missing or refused, or the model refuses a row (a GLM
                 that was trained to fill no gaps).
+        """
+
+    def score_records(self, data: Records, *, fill: Vector | None = None, unseen: Unseen = 'na') -> Matrix:
+        """
+        As score(matrix(data)), in one call: the shortest way for a row.
+
+        The GIL is released meanwhile, unless scoring takes less than to get it back.
+
+        Args:
+            data: As for matrix(). Where the model has an offset_column, the offsets are read from it.
+            fill: float64[k] with NaN for none: what stands in the place of a missing value of each feature.
+            unseen: As for matrix(); such a level is filled like a missing value.
+
+        Returns:
+            As score().
+
+        Raises:
+            RowError: As for matrix() and score(), or `fill` does not have k values.
         """
 
     @property
