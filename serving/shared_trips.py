@@ -1,20 +1,22 @@
 """Short pieces of work that go to a thread together.
 
 To hand one piece to a thread and its result back costs two fights for the interpreter lock, up to
-`sys.getswitchinterval()` each: more than the work. So while a trip is under way what comes waits for the next
-one, which takes all of it. The more there is to do, the less a piece costs; a single one goes at once.
+`sys.getswitchinterval()` each: more than the work. So one thread at a time does all of them, in turn, stays a
+moment for the next one, and brings back in one call what is done by then.
 """
 
 import asyncio
 import contextlib
+import threading
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor
+from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple, TypeVar
 
 T = TypeVar("T")
 
-MOST_PIECES = 64  # of one trip: the first of them waits for the last
-
+LINGER_SECONDS = 0.005  # beyond the pause between two pieces at 200 a second; to wake a thread is cheaper
 
 _Piece = tuple[Callable[[], object], asyncio.Future[Any]]
 
@@ -32,49 +34,54 @@ class SharedTrips:
 
     def __init__(self, pool: Executor) -> None:
         self._pool = pool
-        self._waiting: list[_Piece] = []
-        self._under_way = False
+        self._waiting: SimpleQueue[_Piece] = SimpleQueue()
+        self._done: deque[_Done] = deque()
+        self._under_way = threading.Lock()  # held during a trip
+        self._is_told = False  # the loop looks at `_done` soon
 
     async def run(self, work: Callable[[], T]) -> T:
-        """`work()`, by the next trip; what is cancelled before that is not done."""
-        future = asyncio.get_running_loop().create_future()
-        self._waiting.append((work, future))
-        if not self._under_way:
-            self._leave()
+        """`work()`, in its turn; what is cancelled before that is not done."""
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
+        self._waiting.put((work, future))
+        if self._under_way.acquire(blocking=False):
+            self._pool.submit(self._travel, loop)
         result: T = await future
         return result
 
-    def _leave(self) -> None:
-        pieces, self._waiting = self._waiting[:MOST_PIECES], self._waiting[MOST_PIECES:]
-        self._under_way = True
-        self._pool.submit(self._travel, asyncio.get_running_loop(), pieces)
+    def _travel(self, loop: asyncio.AbstractEventLoop) -> None:
+        """In the thread. Whoever puts a piece there begins a trip, or finds one that has not looked yet."""
+        while True:
+            with contextlib.suppress(Empty):
+                while True:
+                    work, future = self._waiting.get(timeout=LINGER_SECONDS)
+                    if not future.cancelled():
+                        self._done.append(_do(work, future))
+                        self._tell(loop)
+            self._under_way.release()
+            if self._waiting.empty() or not self._under_way.acquire(blocking=False):
+                return
 
-    def _travel(self, loop: asyncio.AbstractEventLoop, pieces: list[_Piece]) -> None:
-        """In the thread. One call brings all of it back; a future of the pool would take a turn more."""
-        done = _work_through(pieces)
-        with contextlib.suppress(RuntimeError):  # the loop was closed, so that nobody waits
-            loop.call_soon_threadsafe(self._arrive, done)
+    def _tell(self, loop: asyncio.AbstractEventLoop) -> None:
+        if not self._is_told:
+            self._is_told = True
+            with contextlib.suppress(RuntimeError):  # the loop was closed, so that nobody waits
+                loop.call_soon_threadsafe(self._arrive)
 
-    def _arrive(self, trip: list[_Done]) -> None:
-        self._under_way = False
-        if self._waiting:
-            self._leave()
-        for done in trip:
-            if done.future.done():
+    def _arrive(self) -> None:
+        self._is_told = False  # before the look: what is done after it is told again
+        while self._done:
+            future, result, error = self._done.popleft()
+            if future.done():
                 continue
-            if done.error is None:
-                done.future.set_result(done.result)
+            if error is None:
+                future.set_result(result)
             else:
-                done.future.set_exception(done.error)
+                future.set_exception(error)
 
 
-def _work_through(pieces: list[_Piece]) -> list[_Done]:
-    done = []
-    for work, future in pieces:
-        if future.cancelled():
-            continue
-        try:
-            done.append(_Done(future, work()))
-        except BaseException as error:  # noqa: BLE001 - whatever it is, it is for who waits
-            done.append(_Done(future, error=error))
-    return done
+def _do(work: Callable[[], object], future: asyncio.Future[Any]) -> _Done:
+    try:
+        return _Done(future, work())
+    except BaseException as error:  # noqa: BLE001 - whatever it is, it is for who waits
+        return _Done(future, error=error)

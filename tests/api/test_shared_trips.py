@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from serving.shared_trips import MOST_PIECES, SharedTrips
+from serving.shared_trips import LINGER_SECONDS, SharedTrips
 
 
 class CountedPool(ThreadPoolExecutor):
@@ -33,18 +33,31 @@ async def hold_up(trips: SharedTrips) -> tuple[threading.Event, asyncio.Task[boo
     return gate, first
 
 
-def test_what_comes_during_a_trip_shares_the_next_one(pool):
+def test_what_comes_during_a_trip_shares_it(pool):
     async def main() -> list[int]:
         trips = SharedTrips(pool)
         gate, first = await hold_up(trips)
-        others = [asyncio.create_task(trips.run(lambda n=n: n)) for n in range(MOST_PIECES + 1)]
+        others = [asyncio.create_task(trips.run(lambda n=n: n)) for n in range(100)]
         await asyncio.sleep(0)
         gate.set()
         assert await first
         return await asyncio.gather(*others)
 
-    assert asyncio.run(main()) == list(range(MOST_PIECES + 1))
-    assert pool.given == 3  # the first, as many as a trip takes, and the one left over
+    assert asyncio.run(main()) == list(range(100))
+    assert pool.given == 1
+
+
+def test_a_thread_goes_when_nothing_comes_and_another_trip_begins(pool):
+    """Also where a piece comes in the moment in which the thread goes: nothing is left behind."""
+
+    async def main() -> None:
+        trips = SharedTrips(pool)
+        for n in range(200):
+            assert await trips.run(lambda n=n: n) == n
+            await asyncio.sleep(LINGER_SECONDS * (0.9 + n / 1000))
+
+    asyncio.run(main())
+    assert 1 < pool.given <= 200
 
 
 def test_an_error_is_for_its_own_caller(pool):
