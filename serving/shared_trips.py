@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 
 T = TypeVar("T")
 
-LINGER_SECONDS = 0.005  # as long as the pause at 200 pieces a second: a thread that stays costs less than a new trip
+LINGER_SECONDS = 0.005  # the pause at 200 pieces a second: to stay costs less than a new trip
 
 _Piece = tuple[Callable[[], object], asyncio.Future[Any]]
 
