@@ -84,6 +84,9 @@ class ServingSettings(_Group):
     drift_seconds: float = Field(
         default=60.0, ge=0, description="how often the drift of each variant is measured; 0: never"
     )
+    forced_variants: bool = Field(
+        default=False, description="callers may choose a variant of an experiment: X-Model-Variant"
+    )
     docs: bool = Field(default=False, description="show /docs and /openapi.json")
     log: Literal["json", "text"] = Field(default="json", description="how log lines are written")
     drain_delay_seconds: float = Field(

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from serving.context import ServingContext
-from serving.data_plane import ENTITY_HEADER, DataPlane
+from serving.data_plane import DataPlane
 from serving.h2o_dialect import (
     describe_capabilities,
     describe_schema,
@@ -58,20 +58,20 @@ class Compatibility:
 
     async def invocations(self, request: Request) -> Response:
         """MLflow's scoring protocol: `dataframe_split`, `dataframe_records`, `instances` or `inputs`."""
-        return await self._respond(request, self._named(request), read_invocations)
+        return await self._respond(request, _named(request), read_invocations)
 
     async def instances(self, request: Request) -> Response:
         """KServe's V1 protocol: `{"instances": [{column: value}]}`."""
-        serving = self._context.catalog.pick(request.path_params["model"])
-        return await self._respond(request, serving, partial(read_invocations, known=("instances",)))
+        name = request.path_params["model"]
+        return await self._respond(request, name, partial(read_invocations, known=("instances",)))
 
     async def score(self, request: Request) -> Response:
         """H2O's scoring protocol: `{"fields": [name], "rows": [[text]]}`."""
-        return await self._respond(request, self._named(request), read_score)
+        return await self._respond(request, _named(request), read_score)
 
     async def contribution(self, request: Request) -> Response:
         """What each input added to each score, in H2O's words; 501 where the model has none."""
-        return await self._respond(request, self._named(request), read_contribution)
+        return await self._respond(request, _named(request), read_contribution)
 
     async def id(self, request: Request) -> Response:
         """The version that serves."""
@@ -90,15 +90,12 @@ class Compatibility:
         return json_response(describe_capabilities(self._served(request)))
 
     def _served(self, request: Request) -> ServedModel:
-        return self._named(request).champion
+        return self._context.catalog.pick(_named(request)).champion
 
-    def _named(self, request: Request) -> Serving:
-        return self._context.catalog.pick(request.query_params.get("model"))
-
-    async def _respond(self, request: Request, serving: Serving, read: _Reader) -> Response:
+    async def _respond(self, request: Request, name: str | None, read: _Reader) -> Response:
         limit, request_id = self._limits.max_rows, str(request.scope["request_id"])
-        asked = serving.keyed(request.headers.get(ENTITY_HEADER))
-        return await self._plane.respond(request, lambda body: read(asked, body, limit, request_id))
+        serving = self._plane.pick(request.headers, name)
+        return await self._plane.respond(request, lambda body: read(serving, body, limit, request_id))
 
     def _add(self, path: str, endpoint: Any, schema: dict[str, Any] | None = None) -> None:  # noqa: ANN401
         parameters = path_parameters(path) if "{" in path else {"parameters": [_MODEL]}
@@ -111,3 +108,7 @@ class Compatibility:
             response_model=None,
             openapi_extra=extra,
         )
+
+
+def _named(request: Request) -> str | None:
+    return request.query_params.get("model")

@@ -23,8 +23,8 @@ from serving.responses import PredictionResponse, json_response
 from serving.routing import Serving
 from serving.row_batch import require_keys
 from serving.served_model import ServedModel
+from serving.steering import steer
 
-ENTITY_HEADER = "x-entity-id"  # who a request is about, where its rows do not say
 INDEX_KEYS = ("ready", "repository_name")  # of a question for the repository's index
 EXTENSIONS = ("binary_tensor_data", "model_repository", "statistics")
 
@@ -65,22 +65,30 @@ class DataPlane:
         `"entities": [key]` in the place of rows asks for their stored features.
         """
         limit, request_id = self._limits.max_rows, _request_id(request)
-        key = request.headers.get(ENTITY_HEADER)
 
         def pick(name: str | None) -> Serving:
-            return self._context.catalog.pick(name).keyed(key)
+            return self.pick(request.headers, name)
 
         return await self.respond(request, lambda body: read_predict(pick, body, limit, request_id))
 
     async def infer(self, request: Request) -> Response:
         """Predict tensors, one per column, as the Open Inference Protocol says."""
-        serving = self._context.catalog.pick(*_path(request)).keyed(request.headers.get(ENTITY_HEADER))
+        serving = self.pick(request.headers, *_path(request))
         limit, request_id = self._limits.max_rows, _request_id(request)
 
         def read(body: bytes) -> Question:
             return read_infer(serving, body, limit, request_id, read_header_length(request, body))
 
         return await self.respond(request, read)
+
+    def pick(self, headers: Mapping[str, str], name: str | None, version: str | None = None) -> Serving:
+        """What serves a model, or one of its versions, to a request with these headers (small letters).
+
+        Raises:
+            ApiError: there is no such model, version or variant, or the caller may not choose one.
+        """
+        serving = self._context.catalog.pick(name, version)
+        return steer(serving, headers, may_force=self._limits.forced_variants)
 
     async def respond(self, request: Request, read: Callable[[bytes], Question]) -> Response:
         """The answer to what `read` finds in the body, whatever dialect it is in."""

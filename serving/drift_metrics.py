@@ -26,6 +26,12 @@ class VariantDrifts(Collector):
                 ("mojoline_psi_critical", "The PSI that chance alone reaches in 1 of 20 looks", True),
                 ("mojoline_prediction_psi", "The same of what a variant predicts", False),
                 ("mojoline_prediction_psi_critical", "The same of what chance alone reaches", False),
+                (
+                    "mojoline_drift_alert",
+                    "1 where a column drifts above the threshold and chance",
+                    False,
+                ),
+                ("mojoline_psi_threshold", "The PSI that alerts, where it is also more than chance", False),
                 ("mojoline_psi_samples", "Rows of the reservoir that were looked at", False),
             )
         }
@@ -38,6 +44,8 @@ class VariantDrifts(Collector):
     @staticmethod
     def _add(families: Mapping[str, GaugeMetricFamily], labels: list[str], drift: Mapping[str, Any]) -> None:
         families["mojoline_psi_samples"].add_metric(labels, drift["rows"])
+        families["mojoline_psi_threshold"].add_metric(labels, drift["alert"])
+        families["mojoline_drift_alert"].add_metric(labels, float(drift["verdict"] == "alert"))
         parts = [("mojoline_psi", [*labels, name], pair) for name, pair in drift["features"].items()]
         if drift["prediction"] is not None:
             parts.append(("mojoline_prediction_psi", labels, drift["prediction"]))

@@ -9,7 +9,7 @@ from google.protobuf.json_format import ParseDict
 
 from serving.api_keys import ApiKeys
 from serving.context import ServingContext
-from serving.data_plane import ENTITY_HEADER, DataPlane, describe_route, describe_server
+from serving.data_plane import DataPlane, describe_route, describe_server
 from serving.errors import ApiError, not_found
 from serving.grpc_calls import STATUS_CODES, Call, surround
 from serving.grpc_dialect import parse_message, read_grpc_infer
@@ -94,10 +94,10 @@ class GrpcService:
 
     async def model_infer(self, call: Call) -> tuple[bytes, Mapping[str, str]]:
         """Predict tensors, one per column."""
-        limit, key = self._context.settings.serving.max_rows, call.metadata.get(ENTITY_HEADER)
+        limit = self._context.settings.serving.max_rows
 
         def pick(name: str, version: str | None) -> Serving:
-            return self._context.catalog.pick(name, version).keyed(key)
+            return self._plane.pick(call.metadata, name, version)
 
         answer = await self._plane.answer(
             lambda: read_grpc_infer(pick, call.content, limit, call.request_id),

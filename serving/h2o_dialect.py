@@ -17,7 +17,7 @@ from serving.errors import ApiError, bad_request
 from serving.inference import Body, Question, Scores, as_text, check_for
 from serving.json_reading import parse_json, show
 from serving.routing import Serving
-from serving.row_batch import check_rows, require_count, require_keys
+from serving.row_batch import bad_number, check_rows, require_count, require_keys
 from serving.served_model import ServedModel
 
 _SHAPLEY = ("NONE", "ORIGINAL", "TRANSFORMED")
@@ -163,7 +163,7 @@ def _typed(served: ServedModel, index: int, row: Mapping[str, Any]) -> dict[str,
             try:
                 typed[name] = float(value) if value.strip() else None
             except ValueError:
-                raise bad_request(f"rows[{index}].{name} is {show(value)}; a number is needed") from None
+                raise bad_number(served, name, f"rows[{index}].{name}", value) from None
     return typed
 
 

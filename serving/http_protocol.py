@@ -85,11 +85,14 @@ class PatientProtocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """The head is there, and no larger than it may be."""
+        """The head is there, no larger than it may be and with one Host (RFC 9112, 3.2)."""
         if self.parser.should_upgrade():
             return  # it is parsed again, without the offer
         if self._received > HEAD_BYTES and self._head_bytes() > HEAD_BYTES:
             self._refusal = (431, f"the head of the request has more than {HEAD_BYTES} bytes")
+            raise ValueError(self._refusal)
+        if not self._has_one_host() and self.parser.get_http_version() == "1.1":
+            self._refusal = (400, "an HTTP/1.1 request needs one Host header, no more and no less")
             raise ValueError(self._refusal)
         if len(self.pipeline) >= PIPELINED:
             self._refusal = (503, f"{PIPELINED} requests of this connection wait already, which is the most")
@@ -162,6 +165,9 @@ class PatientProtocol(HttpToolsProtocol):
 
     def _head_bytes(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+
+    def _has_one_host(self) -> bool:
+        return [name for name, _ in self.headers].count(b"host") == 1
 
     def _await_rest(self, seconds: float) -> None:
         self._arrival = self.loop.call_later(seconds, self._look)

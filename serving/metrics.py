@@ -118,6 +118,11 @@ UNSEEN_LEVELS = Counter(
 MISSING_VALUES = Counter(
     "mojoline_missing_value_total", "Values that scored rows did not have", ["model_name", "column"]
 )
+BAD_NUMBERS = Counter(
+    "mojoline_bad_number_total",
+    "Values of numeric columns that were refused: no finite number",
+    ["model_name", "column"],
+)
 
 # experiments; how the variants drift is told by `drift_metrics`, since it goes again
 _VARIANT = ["model_name", "experiment", "variant"]

@@ -60,6 +60,11 @@ INFER_BODY = {
 }
 
 
+BINARY_BODY = {
+    "type": "string",
+    "format": "binary",
+    "description": "the JSON of the request, `Inference-Header-Content-Length` bytes long, then its tensors",
+}
 INDEX_BODY = {"type": "object", "properties": {"ready": {"type": "boolean"}}}
 _TABLE_ROWS = {"type": "array", "items": {"type": "array"}}
 TABLE_BODY = {
@@ -96,8 +101,11 @@ INVOCATIONS_BODY = {
 
 
 def body_of(schema: dict[str, Any]) -> dict[str, Any]:
-    """An operation's JSON body."""
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+    """An operation's JSON body; that of an inference may also come with binary tensors."""
+    content = {"application/json": {"schema": schema}}
+    if schema is INFER_BODY:
+        content["application/octet-stream"] = {"schema": BINARY_BODY}
+    return {"requestBody": {"required": True, "content": content}}
 
 
 def path_parameters(path: str) -> dict[str, Any]:

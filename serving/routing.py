@@ -45,6 +45,7 @@ class Serving:
     """The champion and, while an experiment runs, the version and the tally of each of its variants.
 
     `key` is what the caller says the request is about; it goes before the entity keys of the rows.
+    `forced` is the variant that the caller chose; it goes before both.
     """
 
     champion: ServedModel
@@ -52,6 +53,7 @@ class Serving:
     variants: Mapping[str, ServedModel] = field(default_factory=dict)
     tallies: Mapping[str, VariantTally] = field(default_factory=dict)
     key: str | None = None
+    forced: str | None = None
 
     @classmethod
     def pinned(cls, served: ServedModel) -> "Serving":
@@ -63,9 +65,18 @@ class Serving:
         """The route of all requests where nothing is split."""
         return Route(self.champion)
 
-    def keyed(self, key: str | None) -> "Serving":
-        """The same for a request about `key`; None: it does not say."""
-        return self if key is None else replace(self, key=key)
+    @property
+    def answering(self) -> Mapping[str, ServedModel]:
+        """The variants that answer somebody, by name."""
+        if PINNED in self.variants:
+            return self.variants
+        if self.experiment is None:
+            return {CHAMPION: self.champion}
+        return {variant.name: self.variants[variant.name] for variant in self.experiment.live}
+
+    def asked(self, key: str | None, forced: str | None = None) -> "Serving":
+        """The same for a request about `key` that wants the variant `forced`; None: it does not say."""
+        return self if key is None and forced is None else replace(self, key=key, forced=forced)
 
     def route(self, entities: Iterable[object], request_id: str) -> Route:
         """Who answers.
@@ -79,6 +90,8 @@ class Serving:
             return Route(self.champion, PINNED)
         if self.experiment is None:
             return self._champion_only
+        if self.forced is not None:
+            return Route(self.variants[self.forced], self.forced, False, self.tallies[self.forced])
         key = self.key or shared_key(entities)
         variant = self.experiment.choose(request_id if key is None else key)
         return Route(self.variants[variant.name], variant.name, key is not None, self.tallies[variant.name])

@@ -9,6 +9,7 @@ from typing import Any
 
 from serving.errors import ApiError, bad_request, too_large
 from serving.json_reading import show
+from serving.metrics import BAD_NUMBERS
 from serving.served_model import ServedModel
 
 MAX_TEXT = 1000  # characters of a level; longer text is no level
@@ -72,7 +73,7 @@ def _check_row(served: ServedModel, index: int, row: Any) -> dict[str, Any]:  # 
         elif isinstance(value, bool):
             altered[name] = float(value)
         elif not isinstance(value, int | float) or not math.isfinite(value):
-            raise bad_request(f"rows[{index}].{name} is {show(value)}; a finite number or null is allowed")
+            raise bad_number(served, name, f"rows[{index}].{name}", value)
         if name not in features:
             altered[name] = None
     for name in served.required:
@@ -90,6 +91,12 @@ def _require_label(where: str, value: object) -> None:
         raise bad_request(f"{where} is {show(value)}; text, a number or null is allowed")
     if isinstance(value, str) and len(value) > MAX_TEXT:
         raise too_long(where, value)
+
+
+def bad_number(served: ServedModel, column: str, where: str, value: object) -> ApiError:
+    """400 for a value of a numeric column that is no finite number; counted by column."""
+    BAD_NUMBERS.labels(served.name, column).inc()
+    return bad_request(f"{where} is {show(value)}; a finite number or null is allowed")
 
 
 def unknown_column(served: ServedModel, where: str, name: object) -> ApiError:

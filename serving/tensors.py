@@ -8,6 +8,7 @@ from typing import Any
 from serving.errors import bad_request
 from serving.inference import Scores
 from serving.json_reading import show
+from serving.metrics import BAD_NUMBERS
 from serving.row_batch import MAX_TEXT, missing_value, require_count, require_keys, too_long, unknown_column
 from serving.served_model import ServedModel
 
@@ -185,6 +186,8 @@ def _require_kind(served: ServedModel, tensor: _Tensor) -> None:
         if value is None:
             continue
         if not _fits(value, tensor.datatype):
+            if kind == "numeric":
+                BAD_NUMBERS.labels(served.name, tensor.name).inc()
             raise bad_request(f"input {tensor.name}[{index}] is {show(value)}, which is no {tensor.datatype}")
         if tensor.datatype == "BYTES" and len(value) > MAX_TEXT:
             raise too_long(f"input {tensor.name}[{index}]", value)

@@ -9,8 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from mojoline.errors import MojolineError
-from serving.routing import CHAMPION, Serving
-from serving.served_model import ServedModel
+from serving.routing import Serving
 
 if TYPE_CHECKING:
     from mojoline.drift.drift_report import DriftReport, FeatureDrift
@@ -71,7 +70,7 @@ class DriftWatch:
         from mojoline.drift.reservoir_reader import read_reservoir
 
         found: dict[str, Drift] = {}
-        for variant, served in _answering(serving).items():
+        for variant, served in serving.answering.items():
             if served.manifest.baseline_ref is None:
                 continue
             rows = read_reservoir(
@@ -96,16 +95,12 @@ def _rest() -> None:
     time.sleep(REST_SECONDS)
 
 
-def _answering(serving: Serving) -> dict[str, ServedModel]:
-    if serving.experiment is None:
-        return {CHAMPION: serving.champion}
-    return {variant.name: serving.variants[variant.name] for variant in serving.experiment.live}
-
-
 def _describe(report: "DriftReport") -> Drift:
     return {
         "version": report.version,
         "rows": report.rows,
+        "alert": report.alert,
+        "verdict": report.verdict,
         "features": {feature.name: _numbers(feature) for feature in report.features},
         "prediction": None if report.prediction is None else _numbers(report.prediction),
     }

@@ -241,6 +241,45 @@ def test_replicas_and_restarts_give_a_key_the_same_variant(registry):
     assert abs(share - 0.2) < 5 * (0.2 * 0.8 / len(keys)) ** 0.5
 
 
+def test_a_variant_is_chosen_only_where_that_is_allowed(registry):
+    first = publish(registry, "first")
+    second = publish(registry, "second", promote=False)
+    with server_thread(registry, serving={"forced_variants": True}) as server:
+        server.wait_ready()
+        put(server, split(first, second, 0)).raise_for_status()
+        forced = force(server, "b")
+        assert (forced.headers["X-Variant"], forced.headers["X-Variant-Sticky"]) == ("b", "false")
+        assert forced.json()["model_version"] == second.version
+        assert ask(server, "F1").headers["X-Variant"] == "a"
+        refused = force(server, "c")
+        assert (refused.status_code, "'c'; there is a, b" in refused.json()["error"]) == (400, True)
+    with server_thread(registry) as server:
+        server.wait_ready()
+        refused = force(server, "b")
+        assert refused.status_code == 403
+        assert "MOJOLINE_SERVING__FORCED_VARIANTS" in refused.json()["error"]
+
+
+def force(server, variant: str):
+    return server.api.post("/predict", json={"rows": ROWS[:1]}, headers={"X-Model-Variant": variant})
+
+
+def test_refused_numbers_are_counted_by_column(registry):
+    publish(registry, "first", name="refused")
+    number = next(name for name, value in ROWS[0].items() if not isinstance(value, str))
+    bad = f'mojoline_bad_number_total{{column="{number}",model_name="refused"}}'
+    with server_thread(registry) as server:
+        server.wait_ready()
+        before = value_of(server, bad)
+        text = {**ROWS[0], number: "a lot"}
+        assert server.predict([text], name="refused").status_code == 400
+        infer = {"inputs": [{**tensor(number, 1.0), "data": ["a lot"]}]}
+        assert server.api.post("/v2/models/refused/infer", json=infer).status_code == 400
+        table = {"fields": [number], "rows": [["a lot"]]}
+        assert server.api.post("/model/score?model=refused", json=table).status_code == 400
+        assert value_of(server, bad) == before + 3
+
+
 def test_missing_values_and_unseen_levels_are_counted_by_column(registry):
     publish(registry, "first", name="counted")
     column = next(name for name, value in ROWS[0].items() if isinstance(value, str))

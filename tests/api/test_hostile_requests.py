@@ -144,6 +144,10 @@ def test_a_large_head_within_the_limit_is_none_of_our_business(connect):
         head(path="/\u00e4"),
         head(method="P\u00d6ST"),
         head(method="CONNECT", path="x:80"),
+        b"GET /v2 HTTP/1.1\r\n\r\n",
+        b"GET /v2 HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
+        b"POST /predict HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}",
+        head("Host: y", "Content-Length: 2") + b"{}",
     ],
 )
 def test_what_is_no_http_is_told_so(connect, content):

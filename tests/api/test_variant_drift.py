@@ -98,6 +98,8 @@ def test_a_variant_drifts_by_itself(tmp_path, redis_server_url, name):
         assert {feature for _, _, feature in psi} == set(COLUMNS)
         drifted = {key for key, value in psi.items() if value > critical[key]}
         assert drifted == {(*moved, "distance")}
+        assert gauges(server, "mojoline_drift_alert") == {(*same, None): 0, (*moved, None): 1}
+        assert set(gauges(server, "mojoline_psi_threshold").values()) == {0.25}
         prediction = gauges(server, "mojoline_prediction_psi")
         assert prediction[(*same, None)] < 0.01
         assert prediction[(*moved, None)] > gauges(server, "mojoline_prediction_psi_critical")[(*moved, None)]
