@@ -5,7 +5,8 @@
 
 Ratios hold on a busy machine, absolute times do not: every figure is the best of several turns. `native`
 scores one row after the other inside one call (the C++ time), `native_array` and `native_dict` are one row
-per call from Python; Java's `score0` takes the same array, its EasyPredict the same record.
+per call from Python (`predict`: the label and its probabilities), `native_records` the scores of a dict alone
+(`score_records`). Java's `score0` takes the same array, its EasyPredict the same record.
 """
 
 import argparse
@@ -154,7 +155,7 @@ def benchmark(mojo: Path, rows: Path, *, turns: int = 3, seconds: float = 1.0) -
         ]
     score0 = best(theirs, "score0_us")
     heap, java_rss = smallest_heap(mojo, rows, seconds / 2, score0)
-    single = {key: best(ours, key) for key in ("native", "native_array", "native_dict")}
+    single = {key: best(ours, key) for key in ("native", "native_array", "native_dict", "native_records")}
     single |= {"java": score0, "java_easy": best(theirs, "easy_us")}
     batch = {"native": best(ours, "batch"), "native_1000": best(ours, "batch_1000"), "java": score0}
     load = {"native": best(ours, "load_ms"), "java": best(theirs, "load_ms")}
@@ -173,6 +174,7 @@ def benchmark(mojo: Path, rows: Path, *, turns: int = 3, seconds: float = 1.0) -
         "speedup_single_python": {
             "array": score0 / single["native_array"],
             "dict": single["java_easy"] / single["native_dict"],
+            "records": single["java_easy"] / single["native_records"],
         },
         "speedup_batch": score0 / batch["native"],
         "speedup_batch_1000": score0 / batch["native_1000"],
@@ -190,6 +192,7 @@ def show(console: Console, reports: list[dict[str, object]]) -> None:
         "x",
         "array x",
         "dict x",
+        "records x",
         "1000 rows x",
         "2000 rows x",
         "load ms",
@@ -199,7 +202,7 @@ def show(console: Console, reports: list[dict[str, object]]) -> None:
         table.add_column(head, justify="left" if head == "model" else "right")
     for r in reports:
         single, load, python = r["single_row_us"], r["load_ms"], r["speedup_single_python"]
-        figures = [single["java"], single["native"], r["speedup_single"], python["array"], python["dict"]]
+        figures = [single["java"], single["native"], r["speedup_single"], *python.values()]
         figures += [r["speedup_batch_1000"], r["speedup_batch"], load["native"], r["speedup_load"]]
         figures += [
             r["cold_start_s"]["native"],

@@ -59,6 +59,9 @@ def main() -> None:
         "rss_mb": resident_peak_mb(),
         "native_array": best_us(lambda: [model.score(row) for row in singles], seconds, count),
         "native_dict": best_us(lambda: [model.predict([record]) for record in records], seconds, count),
+        "native_records": best_us(
+            lambda: [model.score_records([record]) for record in records], seconds, count
+        ),
         "nbytes": model.nbytes,
     }
     print(json.dumps(report))

@@ -29,7 +29,7 @@ class Variant(BaseModel):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,30}$")
     model: str = Field(min_length=1, max_length=150)
-    weight: int = Field(default=0, ge=0, le=BUCKETS)
+    weight: int = Field(default=0, ge=0, le=BUCKETS, strict=True)
     mode: Literal["live", "shadow"] = "live"
     sample: float = Field(default=1.0, gt=0, le=1)
 
