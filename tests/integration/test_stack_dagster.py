@@ -155,6 +155,6 @@ def test_a_run_that_lost_its_worker_does_not_block_its_model_for_ever(settings, 
     after = {one.name: one.pid for one in status(settings)}
     assert after["dagster-webserver"] == before["dagster-webserver"]
     assert after["dagster-code"] != before["dagster-code"]
-    assert not any(worker.is_running() for worker in workers)
+    assert psutil.wait_procs(workers, timeout=10)[1] == []  # who adopts the killed ones may take its time
     assert client.status(lost) == "CANCELED"
     client.wait(client.launch("probe_job", config()), timeout=120)
