@@ -90,7 +90,7 @@ class ServingSettings(_Group):
     docs: bool = Field(default=False, description="show /docs and /openapi.json")
     log: Literal["json", "text"] = Field(default="json", description="how log lines are written")
     drain_delay_seconds: float = Field(
-        default=0.5, ge=0, description="wait between not being ready and closing the port"
+        default=5.0, ge=0, description="wait between not being ready and closing the port; Ctrl-C: none"
     )
     drain_seconds: float = Field(
         default=30.0, ge=0, description="longest wait at the end for requests in flight"

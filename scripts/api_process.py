@@ -53,6 +53,7 @@ class ApiProcess:
                 "MOJOLINE_HOME": str(home),
                 "MOJOLINE_REGISTRY_URL": registry.as_uri(),
                 "MOJOLINE_ADMIN_TOKEN": token,
+                "MOJOLINE_SERVING__DRAIN_DELAY_SECONDS": "0",
                 **{f"MOJOLINE_PORTS__{name}".upper(): str(port) for name, port in ports.items()},
             },
             stderr=log or subprocess.DEVNULL,

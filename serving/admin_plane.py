@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 from fastapi import APIRouter, Request
@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from mojoline.registry.aliases import Aliases
 from mojoline.registry.errors import ConflictError, CorruptVersionError, NotFoundError, RegistryError
-from mojoline.registry.experiment import Experiment
+from mojoline.registry.experiment import Experiment, GuardBudget, Variant
 from serving.context import ServingContext
 from serving.data_plane import INDEX_KEYS, read_ready
 from serving.errors import ApiError, bad_request, unavailable
@@ -27,6 +27,11 @@ BY = "admin API"
 CONVERGENCE_SECONDS = 1.0  # longest wait of an answer for the other workers
 CONVERGENCE_STEP = 0.005
 MAX_REASON = 500
+
+_KNOWN: Mapping[str | int, Iterable[str]] = {
+    "variants": Variant.model_fields,
+    "guard": GuardBudget.model_fields,
+}
 
 T = TypeVar("T")
 
@@ -219,7 +224,11 @@ def _read_experiment(content: Mapping[str, object]) -> Experiment | None:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(["experiment", *map(str, first["loc"])])
-        raise bad_request(f"{where}: {first['msg'].removeprefix('Value error, ')}") from error
+        problem = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "extra_forbidden":
+            known = _KNOWN.get(first["loc"][0], Experiment.model_fields)
+            problem = f"there is no such key; known are {', '.join(known)}"
+        raise bad_request(f"{where} is {show(first['input'])}: {problem}") from error
 
 
 def _describe_experiment(name: str, aliases: Aliases) -> Response:

@@ -2,14 +2,14 @@
 
 import hashlib
 import hmac
+from collections.abc import Mapping
 
-from pydantic import SecretStr
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from mojoline.settings import Settings
-from serving.api_keys import read_keys
+from mojoline.settings import Settings, SettingsError
+from serving.api_keys import SHORTEST, read_keys
 from serving.responses import error_response
 
 ADMIN = "admin"  # the name of whoever has the token of `admin_token`
@@ -21,9 +21,10 @@ class BearerGuard:
     Behind it `scope["who"]` is the name that belongs to the token.
     """
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+    def __init__(self, app: ASGIApp, digests: Mapping[str, bytes]) -> None:
+        """`digests` as of `read_tokens`."""
         self._app = app
-        self._digests = _read_tokens(settings.admin_token, settings.admin_tokens)
+        self._digests = digests
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
@@ -46,10 +47,21 @@ class BearerGuard:
         return error_response(401, message, {"WWW-Authenticate": "Bearer"})
 
 
-def _read_tokens(own: SecretStr | None, others: SecretStr | None) -> dict[str, bytes]:
-    tokens = {ADMIN: _digest(own.get_secret_value())} if own and own.get_secret_value() else {}
-    named = read_keys("admin_tokens", others) if others else ()
-    return tokens | {name: _digest(token) for name, token in named}
+def read_tokens(settings: Settings) -> dict[str, bytes]:
+    """Name -> digest of the token, of everybody who has one.
+
+    Raises:
+        SettingsError: a token is too short, or not told with its name; shows none.
+    """
+    own = settings.admin_token.get_secret_value() if settings.admin_token else ""
+    if own and len(own) < SHORTEST:
+        raise SettingsError(
+            f"admin_token has {len(own)} characters; at least {SHORTEST} are needed"
+            ' (one is made by: python -c "import secrets; print(secrets.token_urlsafe())")'
+        )
+    named = read_keys("admin_tokens", settings.admin_tokens) if settings.admin_tokens else ()
+    tokens = {ADMIN: own} if own else {}
+    return {name: _digest(token) for name, token in (tokens | dict(named)).items()}
 
 
 def _digest(token: str) -> bytes:

@@ -92,6 +92,6 @@ def _too_late(before: str) -> ApiError:
 def _seconds(text: str) -> float:
     if not text.isascii() or not text.isdigit() or len(text) > 9 or int(text) == 0:
         raise bad_request(
-            f"{TIMEOUT_HEADER} is {text[:80]!r}; milliseconds, a whole number above 0, are needed"
+            f"{TIMEOUT_HEADER} is {text[:80]!r}; milliseconds are needed, a whole number from 1 to 999999999"
         )
     return int(text) / 1000

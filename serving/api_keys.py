@@ -21,6 +21,8 @@ OPEN_PATHS = frozenset(
     {"/v2/health/live", "/v2/health/ready", "/livez", "/readyz", "/healthz", "/health", "/ping"}
 )
 
+SHORTEST = 16  # characters of a key or a token: fewer can be guessed
+
 
 class ApiKeys:
     """The keys of a server, whichever protocol they come with."""
@@ -34,6 +36,7 @@ class ApiKeys:
             shared: a directory of the workers of this server, who count together; None where there is one.
         """
         self._digests = [_digest(key) for _, key in read_keys("api_keys", keys)]
+        self._rate = rate
         self._limit = None if rate is None else RateLimit(len(self._digests), rate, shared)
 
     def require(self, headers: Mapping[str, str]) -> None:
@@ -51,7 +54,9 @@ class ApiKeys:
         if self._limit is not None and (wait := self._limit.take(position, time.monotonic())):
             SHED.labels("rate").inc()
             raise ApiError(
-                429, "this key has asked too often: slow down", {"Retry-After": str(math.ceil(wait))}
+                429,
+                f"this key has asked more than {self._rate:g} times a second: slow down",
+                {"Retry-After": str(math.ceil(wait))},
             )
 
     def _find(self, given: str) -> int | None:
@@ -91,8 +96,10 @@ def read_keys(setting: str, keys: SecretStr) -> Iterator[tuple[str, str]]:
         if not part.strip():
             continue
         name, _, key = part.strip().partition(":")
-        if not name or len(key) < 16:
-            raise SettingsError(f"{setting}[{position}] is not name:key with a key of at least 16 characters")
+        if not name or len(key) < SHORTEST:
+            raise SettingsError(
+                f"{setting}[{position}] is not name:key with a key of at least {SHORTEST} characters"
+            )
         yield name, key
 
 

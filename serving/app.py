@@ -5,11 +5,15 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from mojoline.registry.filesystem_registry import FilesystemRegistry, open_registry
 from mojoline.settings import Settings
 from serving.admin_plane import AdminPlane
-from serving.admin_tokens import BearerGuard
+from serving.admin_tokens import BearerGuard, read_tokens
 from serving.api_keys import ApiKeyGuard, ApiKeys
 from serving.audit_log import AuditTrail
 from serving.compatibility import Compatibility
@@ -74,12 +78,27 @@ def create_app(
     return app
 
 
+def create_metrics_app(app: FastAPI, context: ServingContext) -> Starlette:
+    """What a cluster asks of the server of `app`: measures and health, without a key or a certificate."""
+    plane: DataPlane = app.state.plane
+
+    async def live(_: Request) -> Response:
+        return await plane.live()
+
+    async def ready(_: Request) -> Response:
+        return await plane.ready()
+
+    answers = {"/livez": live, "/v2/health/live": live, "/readyz": ready, "/v2/health/ready": ready}
+    routes = [Route(path, endpoint) for path, endpoint in answers.items()]
+    return Starlette(routes=[Route("/metrics", metrics_page(context.states)), *routes])
+
+
 def create_admin_app(context: ServingContext) -> FastAPI:
     """The control plane over a context whose life belongs to `create_app`."""
     app = FastAPI(title="mojoline admin", docs_url=None, redoc_url=None, openapi_url=None, telemetry=_SILENT)
     app.include_router(AdminPlane(context).router)
     install_error_handlers(app)
-    app.add_middleware(BearerGuard, settings=context.settings)
+    app.add_middleware(BearerGuard, digests=read_tokens(context.settings))
     app.add_middleware(AuditTrail, log=context.audit)
     if is_tracing():
         app.add_middleware(RequestTracing)

@@ -22,10 +22,11 @@ from serving.h2o_dialect import (
 from serving.inference import Question
 from serving.mlflow_dialect import read_invocations
 from serving.openapi_parts import (
+    CONTRIBUTION_BODY,
     ERRORS,
     INSTANCES_BODY,
     INVOCATIONS_BODY,
-    TABLE_BODY,
+    SCORE_BODY,
     body_of,
     path_parameters,
 )
@@ -47,14 +48,14 @@ class Compatibility:
         self._limits = context.settings.serving
         self.router = APIRouter(responses=ERRORS)
         self._add("/invocations", self.invocations, INVOCATIONS_BODY)
-        self._add("/model/score", self.score, TABLE_BODY)
-        self._add("/model/contribution", self.contribution, TABLE_BODY)
+        self._add("/model/score", self.score, SCORE_BODY)
+        self._add("/model/contribution", self.contribution, CONTRIBUTION_BODY)
         for name in ("id", "schema", "sample_request", "capabilities"):
             self._add(f"/model/{name}", getattr(self, name))
         self._add("/version", self._plane.server_metadata)
         self._add("/v1/models", self._plane.models)
-        self._add("/v1/models/{model}", self._plane.model_ready)
         self._add("/v1/models/{model}:predict", self.instances, INSTANCES_BODY)
+        self._add("/v1/models/{model}", self._plane.model_ready)  # behind it: {model} would take :predict too
 
     async def invocations(self, request: Request) -> Response:
         """MLflow's scoring protocol: `dataframe_split`, `dataframe_records`, `instances` or `inputs`."""

@@ -9,6 +9,7 @@ from mojoline.registry.filesystem_registry import FilesystemRegistry
 from mojoline.settings import Settings
 from serving.audit_log import AuditLog
 from serving.canary_guard import CanaryGuard
+from serving.errors import ApiError
 from serving.loop_lag import LoopLagMonitor
 from serving.model_catalog import ModelCatalog
 from serving.offload import Offload
@@ -100,7 +101,13 @@ class ServingContext:
 
     @cached_property
     def entities(self) -> "EntityFeatures":
-        """The stored features; their imports take a twentieth of a start, so they come when they are used."""
+        """The stored features; their imports take a twentieth of a start, so they come when they are used.
+
+        Raises:
+            ApiError: 501 where there is no database.
+        """
+        if self.entity_pool is None:
+            raise ApiError(501, "this server has no feature database (DATABASE_URL): send rows")
         from serving.entity_features import EntityFeatures
 
         return EntityFeatures(self.entity_pool, self.settings.models_dir)

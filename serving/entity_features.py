@@ -16,7 +16,6 @@ from serving.entity_pool import EntityPool
 from serving.errors import ApiError, EntityStoreError, bad_request, not_found, unavailable
 from serving.json_reading import show
 from serving.metrics import FEATURE_REQUESTS, FEATURE_SECONDS
-from serving.row_batch import MAX_TEXT, too_long
 from serving.served_model import ServedModel
 
 NAMED_UNKNOWN = 5
@@ -43,36 +42,31 @@ class _Lookup:
 
 
 class EntityFeatures:
-    """Looks entities up for one event loop. `pool` is None where there is no database."""
+    """Looks entities up for one event loop."""
 
-    def __init__(self, pool: EntityPool | None, models_dir: Path) -> None:
+    def __init__(self, pool: EntityPool, models_dir: Path) -> None:
         self._pool = pool
         self._models_dir = models_dir
         self._lookups: dict[tuple[str, str], asyncio.Task[_Lookup]] = {}
         self._planned: set[str] = set()  # texts of queries
         self._unstored: set[tuple[str, str]] = set()  # versions for which nothing is stored
 
-    async def fetch(
-        self, served: ServedModel, entities: Sequence[object], at: datetime | None = None
-    ) -> EntityRows:
-        """The stored rows of `entities`, in their order.
+    async def fetch(self, served: ServedModel, keys: Sequence[str], at: datetime | None = None) -> EntityRows:
+        """The stored rows of the entities with these keys, in their order.
 
         Args:
             served: the version whose features are needed.
-            entities: keys, text or whole numbers.
+            keys: as of `read_keys`.
             at: when the prediction is made, with a zone; None for now.
 
         Raises:
-            ApiError: 400 for what can be no key, 404 for unknown entities, 501 where nothing is stored for
-                the model, 503 with Retry-After while the database is away or its connections are in use.
+            ApiError: 400 for what can be no key there, 404 for unknown entities, 501 where nothing is stored
+                for the model, 503 with Retry-After while the database is away or its connections are in use.
         """
-        keys = [_read_key(index, entity) for index, entity in enumerate(entities)]
-        if self._pool is None:
-            raise ApiError(501, "this server has no feature database (DATABASE_URL): send rows")
         clock = asyncio.get_running_loop().time
         started = clock()
         try:
-            lookup = await self._lookup(served, self._pool)
+            lookup = await self._lookup(served)
             stored = await self._pool.use(lambda connection: fetch_hot(connection, lookup.query, keys))
         except EntityStoreError as error:
             FEATURE_REQUESTS.labels("unavailable").inc()
@@ -106,10 +100,10 @@ class EntityFeatures:
 
         Does nothing where it was done before, or where nothing is stored for the model.
         """
-        if self._pool is None or served.entity_key is None or (served.name, served.version) in self._unstored:
+        if served.entity_key is None or (served.name, served.version) in self._unstored:
             return
         try:
-            lookup = await self._lookup(served, self._pool)
+            lookup = await self._lookup(served)
             if lookup.query.text not in self._planned:
                 await self._pool.use_each(lambda connection: fetch_hot(connection, lookup.query, []))
                 self._planned.add(lookup.query.text)
@@ -119,18 +113,18 @@ class EntityFeatures:
             _log.info("no stored features for %s: %s", served.name, error)
             self._unstored.add((served.name, served.version))
 
-    async def _lookup(self, served: ServedModel, pool: EntityPool) -> _Lookup:
+    async def _lookup(self, served: ServedModel) -> _Lookup:
         """What is asked for a version; made once, however many requests come meanwhile."""
         key = (served.name, served.version)
         making = self._lookups.get(key)
         if making is None or (making.done() and (making.cancelled() or making.exception())):
-            making = asyncio.get_running_loop().create_task(self._make_lookup(served, pool))
+            making = asyncio.get_running_loop().create_task(self._make_lookup(served))
             self._lookups[key] = making
         return await asyncio.shield(making)
 
-    async def _make_lookup(self, served: ServedModel, pool: EntityPool) -> _Lookup:
+    async def _make_lookup(self, served: ServedModel) -> _Lookup:
         spec = await self._read_spec(served.name)
-        query = await pool.use(lambda connection: prepare_query(connection, spec, served.kinds))
+        query = await self._pool.use(lambda connection: prepare_query(connection, spec, served.kinds))
         return _Lookup(query, spec.features.max_age)
 
     async def _read_spec(self, name: str) -> ModelSpec:
@@ -138,14 +132,5 @@ class EntityFeatures:
         try:
             return await asyncio.get_running_loop().run_in_executor(None, load_spec, path)
         except SpecError as error:
-            raise ApiError(501, f"nothing is stored for {name}, send rows: {error}") from error
-
-
-def _read_key(index: int, entity: object) -> str:
-    if isinstance(entity, str):
-        if len(entity) > MAX_TEXT:
-            raise too_long(f"entities[{index}]", entity)
-        return entity
-    if isinstance(entity, int) and not isinstance(entity, bool):
-        return str(entity)
-    raise bad_request(f"entities[{index}] is {show(entity)}; text or a whole number is needed")
+            _log.info("no stored features for %s: %s", name, error)
+            raise ApiError(501, f"nothing is stored for {name}: send rows") from error

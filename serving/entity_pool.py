@@ -149,12 +149,11 @@ class EntityPool:
 
     def _failed(self, error: BaseException) -> EntityStoreError:
         self.last_error = str(error) or type(error).__name__
-        self.breaker.fail()
+        self.breaker.fail(self.last_error)
         return EntityStoreError(f"the feature database does not answer: {self.last_error}")
 
     async def _watch(self) -> None:
         while True:
-            was_away = self._pool is None or self.breaker.is_open
             if self._pool is not None and self._is_exhausted(self._pool):
                 self._count()
                 await asyncio.sleep(PROBE_SECONDS)
@@ -166,14 +165,10 @@ class EntityPool:
                     await self._probe(self._pool)
             except AWAY as error:
                 self.last_error = str(error) or type(error).__name__
-                if not was_away:
-                    _log.warning("the feature database is away: %s", self.last_error)
-                self.breaker.open()
+                self.breaker.open(self.last_error)
             else:
                 self.last_error = None
                 self.breaker.close()
-                if was_away:
-                    _log.info("the feature database answers")
             self._count()
             await asyncio.sleep(PROBE_SECONDS)
 

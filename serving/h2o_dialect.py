@@ -161,10 +161,17 @@ def _typed(served: ServedModel, index: int, row: Mapping[str, Any]) -> dict[str,
     for name, value in row.items():
         if served.kinds.get(name) == "numeric" and isinstance(value, str):
             try:
-                typed[name] = float(value) if value.strip() else None
+                typed[name] = _number(value) if value.strip() else None
             except ValueError:
                 raise bad_number(served, name, f"rows[{index}].{name}", value) from None
     return typed
+
+
+def _number(text: str) -> float:
+    """The number in a text as JSON or CSV has it; ValueError for what only Python takes for one."""
+    if not text.isascii() or "_" in text:
+        raise ValueError(text)
+    return float(text)
 
 
 def _wants_contributions(served: ServedModel, kind: object) -> bool:

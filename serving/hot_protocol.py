@@ -105,7 +105,7 @@ class HotProtocol(PatientProtocol):
             and not (self.pipeline or self._is_answering() or self.flow.write_paused)
             and not (self.expect_100_continue or parser.should_upgrade())
             and parser.get_http_version() == "1.1"
-            and self._has_one_host()
+            and self._head_refusal() is None
         )
 
     def _find(self) -> Endpoint | None:

@@ -37,6 +37,7 @@ class PatientProtocol(HttpToolsProtocol):
     _head_complete = False
     _complete = False
     _had_time = False
+    _ended = False  # the caller sends no more, but may wait for answers
     _refusal = (400, "this is no HTTP/1.1 request")
 
     @classmethod
@@ -85,15 +86,15 @@ class PatientProtocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """The head is there, no larger than it may be and with one Host (RFC 9112, 3.2)."""
+        """The head is there, and no larger than it may be."""
         if self.parser.should_upgrade():
             return  # it is parsed again, without the offer
         if self._received > HEAD_BYTES and self._head_bytes() > HEAD_BYTES:
             self._refusal = (431, f"the head of the request has more than {HEAD_BYTES} bytes")
             raise ValueError(self._refusal)
-        if not self._has_one_host() and self.parser.get_http_version() == "1.1":
-            self._refusal = (400, "an HTTP/1.1 request needs one Host header, no more and no less")
-            raise ValueError(self._refusal)
+        if (refusal := self._head_refusal()) is not None:
+            self._refusal = refusal
+            raise ValueError(refusal)
         if len(self.pipeline) >= PIPELINED:
             self._refusal = (503, f"{PIPELINED} requests of this connection wait already, which is the most")
             raise ValueError(self._refusal)
@@ -120,6 +121,17 @@ class PatientProtocol(HttpToolsProtocol):
         self._stop_waiting()
         self._forget_answers()
         super().connection_lost(exc)
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """The caller sends no more; what has arrived whole is still answered (but TLS closes both ways)."""
+        self._ended = True
+        return self._is_answering() and self.transport.get_extra_info("sslcontext") is None
+
+    def on_response_complete(self) -> None:
+        """An answer was sent; the next request has its turn, or there is none any more."""
+        super().on_response_complete()
+        if self._ended and not self._is_answering():
+            self.transport.close()
 
     def shutdown(self) -> None:
         """The server goes down. Who has just connected has a request on its way, which is still answered."""
@@ -166,8 +178,17 @@ class PatientProtocol(HttpToolsProtocol):
     def _head_bytes(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
 
-    def _has_one_host(self) -> bool:
-        return [name for name, _ in self.headers].count(b"host") == 1
+    def _head_refusal(self) -> tuple[int, str] | None:
+        """What RFC 9112 asks and httptools does not look at: one Host (3.2), a known coding (6.1)."""
+        hosts = 0
+        for name, value in self.headers:
+            if name == b"host":
+                hosts += 1
+            elif name == b"transfer-encoding" and value.strip().lower() != b"chunked":
+                return 501, f"transfer-encoding {value[:80]!r} is not supported: send chunked, or a length"
+        if hosts == 1 or self.parser.get_http_version() == "1.0":
+            return None
+        return 400, f"the request has {hosts} Host headers; HTTP/1.1 needs one"
 
     def _await_rest(self, seconds: float) -> None:
         self._arrival = self.loop.call_later(seconds, self._look)

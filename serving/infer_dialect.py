@@ -6,6 +6,7 @@ from typing import Any, overload
 import orjson
 
 from serving.binary_tensors import attach_tail, encode_tensor
+from serving.entity_keys import read_keys
 from serving.inference import Body, Question, Scores, as_text, check_for
 from serving.json_reading import parse_json
 from serving.routing import Serving
@@ -42,7 +43,7 @@ def question_of(
     request = check_for(route, lambda: parse_inference(served, content, max_rows))
 
     # the entity key alone asks for the stored features; beside columns it only names who a row is about
-    lookup = None if request.columns else request.passed_over.get(served.entity_key or "")
+    asked = None if request.columns else request.passed_over.get(served.entity_key or "")
 
     return Question(
         serving=serving,
@@ -50,7 +51,7 @@ def question_of(
         request_id=request_id,
         data=request.columns or [{}] * request.rows,
         features=_ColumnRows(request),
-        lookup=lookup,
+        lookup=None if asked is None else read_keys(asked),
         entities=[as_text(value) for value in request.passed_over.get(served.entity_key or "", [])],
         write=lambda question, result: write(question, result, request),
         contributions=request.contributions,

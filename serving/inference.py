@@ -53,7 +53,7 @@ class Question:
     entities: Sequence[str | None]
     write: Callable[["Question", Scores], Body]
     contributions: bool = False
-    lookup: Sequence[object] | None = None  # entities whose stored features are to be scored
+    lookup: Sequence[str] | None = None  # entities whose stored features are to be scored
     age: float | None = None  # of those features, in seconds
     stale: bool = False
     cache: str = "bypass"

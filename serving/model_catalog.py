@@ -61,8 +61,11 @@ class ModelCatalog:
             return None
         if not self._looked:
             return "the models are being loaded"
-        reasons = [f"{slot.name}: {slot.last_error}" for slot in self.slots.values() if slot.last_error]
-        return "; ".join(reasons) or self.last_error or "no model has a champion yet: publish and promote one"
+        failed = [slot.name for slot in self.slots.values() if slot.last_error]
+        if failed or self.last_error:  # what it is about may name files, which is not for everybody
+            what = ", ".join(failed) or "the registry"
+            return f"{what} cannot be loaded: the log and /admin/status say why"
+        return "no model has a champion yet: publish and promote one"
 
     def pick(self, name: str | None, version: str | None = None) -> Serving:
         """What serves a model (the only one for None), or a loaded version of it, pinned.
@@ -83,9 +86,8 @@ class ModelCatalog:
                 raise not_found(f"version {version!r} of {slot.name} is not loaded; loaded: {loaded}")
             return Serving.pinned(found)
         if slot.serving is None:
-            raise unavailable(
-                f"{slot.name} is not loaded: {slot.last_error or 'no champion is promoted yet'}"
-            )
+            why = "the log and /admin/status say why" if slot.last_error else "no champion is promoted yet"
+            raise unavailable(f"{slot.name} is not loaded: {why}")
         return slot.serving
 
     async def find(self, name: str) -> ModelSlot:
@@ -133,6 +135,8 @@ class ModelCatalog:
             self.last_error = str(error)
             _log.error("the registry cannot be read: %s", error)
             return False
+        if not names and not self._looked:
+            _log.warning("there is no model in %s yet: is that the registry?", self._registry.root)
         self.last_error = None
         new = [name for name in names if name not in self.slots]
         for name in new:

@@ -22,7 +22,8 @@ _ROWS = {"type": "array", "minItems": 1, "items": {"type": "object"}}
 _PARAMETERS = {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}}
 _TENSOR = {
     "type": "object",
-    "required": ["name", "shape", "datatype", "data"],
+    "additionalProperties": False,
+    "required": ["name", "shape", "datatype"],  # the values of a binary tensor stand behind the JSON
     "properties": {
         "name": {"type": "string"},
         "shape": {"type": "array", "items": {"type": "integer"}},
@@ -33,6 +34,7 @@ _TENSOR = {
 }
 PREDICT_BODY = {
     "type": "object",
+    "additionalProperties": False,
     "properties": {
         "model": {"type": "string"},
         "rows": _ROWS,
@@ -43,15 +45,18 @@ PREDICT_BODY = {
 }
 INFER_BODY = {
     "type": "object",
+    "additionalProperties": False,
     "required": ["inputs"],
     "properties": {
         "id": {"type": "string"},
+        "model_name": {"type": "string"},
         "parameters": _PARAMETERS,
         "inputs": {"type": "array", "minItems": 1, "items": _TENSOR},
         "outputs": {
             "type": "array",
             "items": {
                 "type": "object",
+                "additionalProperties": False,
                 "required": ["name"],
                 "properties": {"name": {"type": "string"}, "parameters": _PARAMETERS},
             },
@@ -65,34 +70,58 @@ BINARY_BODY = {
     "format": "binary",
     "description": "the JSON of the request, `Inference-Header-Content-Length` bytes long, then its tensors",
 }
-INDEX_BODY = {"type": "object", "properties": {"ready": {"type": "boolean"}}}
-_TABLE_ROWS = {"type": "array", "items": {"type": "array"}}
-TABLE_BODY = {
+INDEX_BODY = {
     "type": "object",
+    "additionalProperties": False,
+    "properties": {"ready": {"type": "boolean"}, "repository_name": {"type": "string"}},
+}
+_TABLE_ROWS = {"type": "array", "minItems": 1, "items": {"type": "array"}}
+_NAMES = {"type": "array", "items": {"type": "string"}}
+CONTRIBUTION_BODY: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": False,
     "required": ["fields", "rows"],
     "properties": {
-        "fields": {"type": "array", "items": {"type": "string"}},
+        "fields": _NAMES,
         "rows": _TABLE_ROWS,
         "requestShapleyValueType": {"enum": ["NONE", "ORIGINAL", "TRANSFORMED"]},
     },
 }
+SCORE_BODY = {
+    **CONTRIBUTION_BODY,
+    "properties": {
+        **CONTRIBUTION_BODY["properties"],
+        "includeFieldsInOutput": _NAMES,
+        "noFieldNamesInOutput": {"type": "boolean"},
+        "idField": {"type": "string"},
+        "requestPredictionIntervals": {"type": "boolean"},
+    },
+}
+_PARAMS = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {"probabilities": {"type": "boolean"}},
+}
 INSTANCES_BODY = {
     "type": "object",
+    "additionalProperties": False,
     "required": ["instances"],
-    "properties": {"instances": _ROWS, "params": {"type": "object"}},
+    "properties": {"instances": _ROWS, "params": _PARAMS},
 }
 INVOCATIONS_BODY = {
     "type": "object",
+    "additionalProperties": False,
     "properties": {
         "dataframe_split": {
             "type": "object",
+            "additionalProperties": False,
             "required": ["columns", "data"],
-            "properties": {"columns": {"type": "array", "items": {"type": "string"}}, "data": _TABLE_ROWS},
+            "properties": {"columns": _NAMES, "data": _TABLE_ROWS, "index": {"type": "array"}},
         },
         "dataframe_records": _ROWS,
         "instances": _ROWS,
         "inputs": {"type": ["array", "object"]},
-        "params": {"type": "object"},
+        "params": _PARAMS,
     },
     "oneOf": [
         {"required": [form]} for form in ("dataframe_split", "dataframe_records", "instances", "inputs")
@@ -105,7 +134,7 @@ def body_of(schema: dict[str, Any]) -> dict[str, Any]:
     content = {"application/json": {"schema": schema}}
     if schema is INFER_BODY:
         content["application/octet-stream"] = {"schema": BINARY_BODY}
-    return {"requestBody": {"required": True, "content": content}}
+    return {"requestBody": {"required": schema is not INDEX_BODY, "content": content}}
 
 
 def path_parameters(path: str) -> dict[str, Any]:

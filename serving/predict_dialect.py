@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from serving.entity_keys import read_keys
 from serving.errors import bad_request
 from serving.inference import Body, Question, Scores, as_text, check_for
 from serving.json_reading import parse_json, show
@@ -57,11 +58,11 @@ def _read_entities(serving: Serving, content: Mapping[str, Any], max_rows: int, 
     if not isinstance(keys, list):
         raise bad_request(f"entities is {show(keys)}; a list of keys is needed")
     require_count(len(keys), max_rows)
-    texts = [as_text(key) for key in keys]
+    texts = read_keys(keys)
     route = serving.route(texts, request_id)
     wanted = content.get("contributions", False)
     return Question(
-        serving, route, request_id, [], [], texts, write_predict, contributions=wanted, lookup=keys
+        serving, route, request_id, [], [], texts, write_predict, contributions=wanted, lookup=texts
     )
 
 

@@ -109,7 +109,7 @@ class Predictor:
             )
         question.note("score", started)
 
-    async def _fetch(self, question: Question, keys: Sequence[object], event_time: datetime | None) -> None:
+    async def _fetch(self, question: Question, keys: Sequence[str], event_time: datetime | None) -> None:
         started = time.perf_counter()
         found = await self._context.entities.fetch(question.route.served, keys, event_time)
         question.data = question.features = found.rows

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import Awaitable
 from typing import TypeVar
 
@@ -21,8 +20,6 @@ T = TypeVar("T")
 IDLE_CHECK_SECONDS = 15  # a connection that was idle longer is pinged before it is used
 CLOSE_SECONDS = 1.0
 NO_CONNECTION = "No connection available"  # what redis-py says when the wait for one ends
-
-_log = logging.getLogger("mojoline.serving")
 
 
 class RedisPool:
@@ -70,24 +67,21 @@ class RedisPool:
             self.last_error = str(error) or type(error).__name__
             if NO_CONNECTION in self.last_error:
                 POOL_TIMED_OUT.labels("redis").inc()
-            self.breaker.fail()
+            self.breaker.fail(self.last_error)
             raise RedisUnavailableError(self.last_error) from error
 
     async def _watch(self) -> None:
         """Ping each second: closes the breaker when Redis is back, and opens it when it is gone unnoticed."""
         while True:
-            was_open = self.breaker.is_open
             try:
                 async with asyncio.timeout(self._timeout):
                     await self.redis.ping()
             except (RedisError, OSError, TimeoutError) as error:
                 self.last_error = str(error) or type(error).__name__
-                self.breaker.fail()
+                self.breaker.fail(self.last_error)
             else:
                 self.breaker.close()
                 self.last_error = None
-            if self.breaker.is_open != was_open:
-                _log.warning("redis is %s", f"left alone: {self.last_error}" if not was_open else "back")
             self._count()
             await asyncio.sleep(PROBE_SECONDS)
 

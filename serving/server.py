@@ -11,16 +11,14 @@ from typing import Any, Literal
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.routing import Route
 
 from mojoline.registry.filesystem_registry import FilesystemRegistry
 from mojoline.settings import ServingSettings, Settings
-from serving.app import create_admin_app, create_app, create_context
+from serving.app import create_admin_app, create_app, create_context, create_metrics_app
 from serving.errors import PortTakenError
 from serving.grpc_server import PORT_KEY, GrpcServer
 from serving.hot_protocol import HotProtocol
 from serving.http_protocol import PatientProtocol
-from serving.metrics_page import metrics_page
 from serving.plain_models import PlainModels
 from serving.tracing import is_tracing
 
@@ -46,6 +44,7 @@ async def serve(
     *,
     worker: int | None = None,
     reread: asyncio.Event | None = None,
+    hurrying: asyncio.Event | None = None,
 ) -> None:
     """Serve until `stopping` is set, then answer what is in flight and write the reservoir.
 
@@ -56,6 +55,7 @@ async def serve(
         worker: the number of this process where others listen on the same port; the first of them has the
             control plane, as a server without others has.
         reread: set by whoever knows that aliases moved.
+        hurrying: set by whoever does not want to wait until a balancer has noticed.
 
     Raises:
         PortTakenError: one of the ports is in use.
@@ -75,8 +75,7 @@ async def serve(
         servers.append(_server(create_admin_app(context), settings, PatientProtocol))
     if not worker and (extra := _bind_extra(settings, "metrics", METRICS_KEY, shared=False)) is not None:
         bound.append(extra)
-        page = Starlette(routes=[Route("/metrics", metrics_page(context.states))])
-        servers.append(_server(page, settings, PatientProtocol))
+        servers.append(_server(create_metrics_app(app, context), settings, PatientProtocol))
     grpc = None
     if (probe := bind_grpc(settings, shared=worker is not None)) is not None:
         probe.close()  # gRPC opens it itself
@@ -92,7 +91,8 @@ async def serve(
         await stopping.wait()
         context.catalog.draining = True
         # not ready any more, but still answering: time for a balancer to look and for clients to leave
-        await asyncio.sleep(settings.serving.drain_delay_seconds)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for((hurrying or asyncio.Event()).wait(), settings.serving.drain_delay_seconds)
         for server in servers:
             server.should_exit = True
         if grpc is not None:

@@ -27,11 +27,14 @@ def api_service(environment: Mapping[str, str], settings: Settings, code_version
     url = f"http://{LOOPBACK}:{settings.ports.rest}"
     given = os.environ.get("PYTHONPATH")
     path = f"{REPOSITORY}{os.pathsep}{given}" if given else str(REPOSITORY)
+    own = {"PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
+    if "drain_delay_seconds" not in settings.serving.model_fields_set:
+        own["MOJOLINE_SERVING__DRAIN_DELAY_SECONDS"] = "0.5"  # no balancer has to notice that it goes
     return Service(
         name=NAME,
         command=[sys.executable, "-m", "serving"],
         directory=REPOSITORY,
-        environment={**environment, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"},
+        environment={**environment, **own},
         ready=partial(is_live, url),
         address=url,
         ports={f"ports.{name}": port for name, port in api_ports(settings).items()},

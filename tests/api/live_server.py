@@ -28,7 +28,7 @@ from serving.server import serve
 from tests.data.tiny_versions import TINY_MODELS, tiny_draft, tiny_facts
 
 ROOT = Path(__file__).parents[2]
-TOKEN = "correct horse"
+TOKEN = "correct horse battery"
 TAGS = {"entity_key": "flight_id", "event_time": "departure"}
 
 _drafts = itertools.count()
@@ -124,6 +124,7 @@ class ServerProcess(LiveServer):
                 "MOJOLINE_SERVING__GRPC": "false",
                 "MOJOLINE_ADMIN_TOKEN": TOKEN,
                 "MOJOLINE_SERVING__POLL_SECONDS": "0.2",
+                "MOJOLINE_SERVING__DRAIN_DELAY_SECONDS": "0.2",
                 **env,
             },
             stderr=self._said,
@@ -156,7 +157,8 @@ class ServerThread(LiveServer):
     def __init__(self, registry: FilesystemRegistry, **overrides: object) -> None:
         super().__init__(registry)
         self._models = registry if isinstance(registry, PlainModels) else None
-        given = {"poll_seconds": 0.2, "grpc": False, **overrides.pop("serving", {})}
+        quick = {"poll_seconds": 0.2, "grpc": False, "drain_delay_seconds": 0.0}
+        given = quick | overrides.pop("serving", {})
         self._settings = load_settings(
             ports=dict(zip(("rest", "admin", "grpc"), self.ports, strict=True)),
             **{

@@ -32,6 +32,11 @@ class RawConnection:
             self._socket.sendall(content)
         return self
 
+    def finish(self) -> Self:
+        """Say that nothing more comes; answers are still read."""
+        self._socket.shutdown(socket.SHUT_WR)
+        return self
+
     def receive(self) -> bytes:
         """What comes next."""
         return self._socket.recv(65_536)

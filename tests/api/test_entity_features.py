@@ -79,7 +79,7 @@ async def refusal(call) -> ApiError:
 
 def test_entities_come_as_the_rows_a_caller_would_send(postgres, models_dir, served):
     async def work(entities, _):
-        found = await entities.fetch(served, [7, "3", 7], KNOWN.replace(hour=5))
+        found = await entities.fetch(served, ["7", "3", "7"], KNOWN.replace(hour=5))
         assert found.rows[0] == {
             "distance": 507.0,
             "temp": 60.0,
@@ -90,9 +90,9 @@ def test_entities_come_as_the_rows_a_caller_would_send(postgres, models_dir, ser
         assert found.rows[1]["distance"] == 503.0
         assert found.rows[2] == found.rows[0]
         assert (found.age, found.stale) == (5 * 3600, False)
-        late = await entities.fetch(served, [7], KNOWN.replace(hour=7))
+        late = await entities.fetch(served, ["7"], KNOWN.replace(hour=7))
         assert (late.age, late.stale) == (7 * 3600, True)
-        assert (await entities.fetch(served, [7])).stale  # now
+        assert (await entities.fetch(served, ["7"])).stale  # now
         return found.rows
 
     rows = run(postgres.url, models_dir, work)
@@ -110,7 +110,7 @@ def test_callers_that_come_at_once_read_the_spec_once(postgres, models_dir, serv
     monkeypatch.setattr("serving.entity_features.load_spec", read)
 
     async def work(entities, _):
-        found = await asyncio.gather(*(entities.fetch(served, [number]) for number in range(1, 9)))
+        found = await asyncio.gather(*(entities.fetch(served, [str(number)]) for number in range(1, 9)))
         assert [one.rows[0]["distance"] for one in found] == [500.0 + number for number in range(1, 9)]
         await entities.warm(served)
 
@@ -120,29 +120,27 @@ def test_callers_that_come_at_once_read_the_spec_once(postgres, models_dir, serv
 
 def test_what_is_no_entity_is_refused(postgres, models_dir, served):
     async def work(entities, _):
-        unknown = await refusal(entities.fetch(served, [1, 999_999, "-4"]))
+        unknown = await refusal(entities.fetch(served, ["1", "999999", "-4"]))
         assert (unknown.status, "999999" in unknown.message, "-4" in unknown.message) == (404, True, True)
         assert '"1"' not in unknown.message
-        for bad in ("seven", "1; DROP TABLE flights", "", "9" * 30, 1.5, None, True, [1]):
+        for bad in ("seven", "1; DROP TABLE flights", "", "9" * 30):
             assert (await refusal(entities.fetch(served, [bad]))).status == 400
-        assert len((await entities.fetch(served, [1])).rows) == 1  # the connection is still good
+        assert len((await entities.fetch(served, ["1"])).rows) == 1  # the connection is still good
 
     run(postgres.url, models_dir, work)
 
 
-def test_where_nothing_is_stored_rows_are_asked_for(postgres, tmp_path, models_dir, served):
+def test_where_nothing_is_stored_rows_are_asked_for(postgres, tmp_path, served):
     async def work(entities, _):
-        error = await refusal(entities.fetch(served, [1]))
-        assert (error.status, "tiny.yaml" in error.message) == (501, True)
+        error = await refusal(entities.fetch(served, ["1"]))
+        assert (error.status, error.message) == (501, "nothing is stored for tiny: send rows")
 
     run(postgres.url, tmp_path, work)
-    error = asyncio.run(refusal(EntityFeatures(None, models_dir).fetch(served, [1])))
-    assert (error.status, "DATABASE_URL" in error.message) == (501, True)
 
 
 def test_exhaustion_is_told_and_passes(postgres, models_dir, served):
     async def work(entities, pool):
-        await entities.fetch(served, [1])
+        await entities.fetch(served, ["1"])
         free = asyncio.Event()
 
         async def hold(_):
@@ -150,13 +148,13 @@ def test_exhaustion_is_told_and_passes(postgres, models_dir, served):
 
         holders = [asyncio.create_task(pool.use(hold)) for _ in range(4)]
         await until(lambda: pool._pool.get_idle_size() == 0 and pool._pool.get_size() == 4)
-        error = await refusal(entities.fetch(served, [1]))
+        error = await refusal(entities.fetch(served, ["1"]))
         assert (error.status, error.headers["Retry-After"]) == (503, "1")
         assert "4 connections" in error.message
         assert not pool.breaker.is_open  # the database is well
         free.set()
         await asyncio.gather(*holders)
-        assert len((await entities.fetch(served, [1])).rows) == 1
+        assert len((await entities.fetch(served, ["1"])).rows) == 1
 
     run(postgres.url, models_dir, work, timeout_ms=20_000, acquire_ms=100)
 
@@ -164,7 +162,7 @@ def test_exhaustion_is_told_and_passes(postgres, models_dir, served):
 def test_the_pool_is_warm_and_a_caller_who_goes_away_costs_one_connection(postgres, models_dir, served):
     async def work(entities, pool):
         assert pool._pool.get_size() == 3
-        await entities.fetch(served, [1])
+        await entities.fetch(served, ["1"])
 
         async def sleep(connection):
             await connection.execute("SELECT pg_sleep(30)")
@@ -181,7 +179,7 @@ def test_the_pool_is_warm_and_a_caller_who_goes_away_costs_one_connection(postgr
 @pytest.mark.parametrize("fault", ["killed", "hung", "shut down"])
 def test_a_dead_database_is_told_at_once_and_comes_back_alone(postgres, models_dir, served, fault):
     async def work(entities, pool):
-        assert len((await entities.fetch(served, [1])).rows) == 1
+        assert len((await entities.fetch(served, ["1"])).rows) == 1
         if fault == "hung":
             postgres.signal(signal.SIGSTOP)
         elif fault == "killed":
@@ -190,12 +188,12 @@ def test_a_dead_database_is_told_at_once_and_comes_back_alone(postgres, models_d
             await asyncio.to_thread(postgres.stop)
         try:
             for _ in range(8):
-                error = await refusal(entities.fetch(served, [1]))
+                error = await refusal(entities.fetch(served, ["1"]))
                 assert (error.status, error.headers["Retry-After"]) == (503, "1")
             await until(lambda: pool.breaker.is_open)
             started = time.thread_time(), time.monotonic()
             for _ in range(100):
-                assert (await refusal(entities.fetch(served, [1]))).status == 503
+                assert (await refusal(entities.fetch(served, ["1"]))).status == 503
             assert time.monotonic() - started[1] < 5  # nobody waits for it
         finally:
             if fault == "hung":
@@ -203,7 +201,7 @@ def test_a_dead_database_is_told_at_once_and_comes_back_alone(postgres, models_d
             else:
                 await asyncio.to_thread(postgres.start)
         await until(lambda: not pool.breaker.is_open)
-        assert len((await entities.fetch(served, [1])).rows) == 1
+        assert len((await entities.fetch(served, ["1"])).rows) == 1
         await until(lambda: pool._pool.get_size() >= 2)
 
     run(postgres.url, models_dir, work)
@@ -216,10 +214,10 @@ def test_a_pool_without_a_database_waits_for_it(postgres, models_dir, served):
         entities = EntityFeatures(pool, models_dir)
         pool.start()
         try:
-            assert (await refusal(entities.fetch(served, [1]))).status == 503
+            assert (await refusal(entities.fetch(served, ["1"]))).status == 503
             await asyncio.to_thread(postgres.start)
             await until(lambda: pool.last_error is None)
-            assert len((await entities.fetch(served, [1])).rows) == 1
+            assert len((await entities.fetch(served, ["1"])).rows) == 1
         finally:
             await pool.close()
 
@@ -236,7 +234,7 @@ def test_a_password_or_a_database_that_is_missing_is_waited_for(postgres, models
         pool.start()
         try:
             await until(lambda: "nowhere_yet" in (pool.last_error or ""))
-            assert (await refusal(EntityFeatures(pool, models_dir).fetch(served, [1]))).status == 503
+            assert (await refusal(EntityFeatures(pool, models_dir).fetch(served, ["1"]))).status == 503
             with psycopg.connect(postgres.url, autocommit=True) as connection:
                 connection.execute("CREATE DATABASE nowhere_yet TEMPLATE template0")
             await until(lambda: pool.last_error is None)
@@ -253,15 +251,15 @@ def test_a_locked_table_holds_no_connections_of_postgres(postgres, models_dir, s
     waiting = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'mojoline' AND state = 'active'"
 
     async def work(entities, pool):
-        await entities.fetch(served, [1])
+        await entities.fetch(served, ["1"])
         with psycopg.connect(postgres.url) as lock, psycopg.connect(postgres.url, autocommit=True) as watch:
             lock.execute("LOCK TABLE flights IN ACCESS EXCLUSIVE MODE")
             for _ in range(3):
-                assert (await refusal(entities.fetch(served, [1]))).status == 503
+                assert (await refusal(entities.fetch(served, ["1"]))).status == 503
             await until(lambda: watch.execute(waiting).fetchone() == (0,))
             lock.rollback()
         await until(lambda: not pool.breaker.is_open)
-        assert len((await entities.fetch(served, [1])).rows) == 1
+        assert len((await entities.fetch(served, ["1"])).rows) == 1
 
     run(postgres.url, models_dir, work, timeout_ms=500)
 

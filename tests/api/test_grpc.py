@@ -230,5 +230,6 @@ def test_limits_are_those_of_rest(stub):
     assert "soon" in refused(
         lambda: stub.ModelInfer(request, metadata=wrong), grpc.StatusCode.INVALID_ARGUMENT
     )
-    refused(lambda: stub.ModelInfer(request, timeout=0.00001), grpc.StatusCode.DEADLINE_EXCEEDED)
+    long_work = typed_request([{}] * 400)
+    refused(lambda: stub.ModelInfer(long_work, timeout=0.00001), grpc.StatusCode.DEADLINE_EXCEEDED)
     assert stub.ModelInfer(request, timeout=30).model_name == "tiny"

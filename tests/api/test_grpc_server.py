@@ -72,7 +72,7 @@ def test_api_keys_are_those_of_rest(tmp_path):
             # one bucket for both protocols: it is empty now
             again = server.api.post("/predict", json={"rows": [{}]}, headers={"X-Api-Key": KEY})
             assert again.status_code == 429
-            with pytest.raises(InferenceServerException, match="too often") as caught:
+            with pytest.raises(InferenceServerException, match="more than 1 times a second") as caught:
                 client.infer("tiny", inputs, headers={"x-api-key": KEY})
             assert caught.value.status() == "StatusCode.RESOURCE_EXHAUSTED"
 

@@ -139,7 +139,6 @@ def test_a_large_head_within_the_limit_is_none_of_our_business(connect):
         head("Transfer-Encoding: chunked") + b"zz\r\n",
         head("Transfer-Encoding: chunked") + b"fffffffffffffffffff\r\n",
         head("Transfer-Encoding: chunked") + b"-1\r\n",
-        head("Transfer-Encoding: gzip") + b"2\r\n{}\r\n",
         head(path="/pred\x01ict"),
         head(path="/\u00e4"),
         head(method="P\u00d6ST"),
@@ -154,6 +153,34 @@ def test_what_is_no_http_is_told_so(connect, content):
     one = connect().send(content)
     assert one.refusal() == 400
     assert one.is_closed(20)
+
+
+@pytest.mark.parametrize("offload", ["auto", "always"])
+def test_who_sends_no_more_is_still_answered(tmp_path, offload):
+    """`nc` and some balancers close their side as soon as they have sent."""
+    registry = new_registry(tmp_path)
+    publish(registry, "first")
+    many = json.dumps({"rows": golden("first").rows[:1] * 900}).encode()
+    with server_thread(registry, serving={"offload": offload}) as live:
+        live.wait_ready()
+        for body in (GOOD, many):
+            for path in ("/predict", "/predict?"):  # the second goes through the application
+                with RawConnection(live.ports[0]) as one:
+                    one.send(request(body, path=path) * 2).finish()
+                    assert [one.answer()[0] for _ in range(2)] == [200, 200]
+                    assert one.is_closed(20)
+
+
+def test_what_is_cut_short_is_not_waited_for(connect):
+    for part in (b"POST /predict HT", head("Content-Length: 10") + b"{"):
+        assert connect().send(part).finish().is_closed(SECONDS / 2)
+
+
+def test_bodies_are_not_decoded_by_guess(connect):
+    for coding in ("gzip", "gzip, chunked", "gzip\r\nTransfer-Encoding: chunked"):
+        one = connect().send(head(f"Transfer-Encoding: {coding}") + b"2\r\n{}\r\n0\r\n\r\n")
+        assert one.refusal() == 501
+        assert one.is_closed(20)
 
 
 def test_endless_chunks_and_trailers_are_cut_off(connect):

@@ -160,6 +160,9 @@ def test_h2o_score(server, expected):
     inputs = server.api.get("/model/schema").json()["schema"]["inputFields"]
     assert [field["name"] for field in inputs] == columns
     assert "SCORE" in server.api.get("/model/capabilities").json()
+    for text in ("1_000", "\u0661"):  # numbers to Python only
+        table = {"fields": ["distance"], "rows": [[text]]}
+        assert server.api.post("/model/score", json=table).status_code == 400
     wrong = server.api.post("/model/score", json={"fields": ["distance"], "rows": [["far"]]})
     assert wrong.status_code == 400
     assert "rows[0].distance" in wrong.json()["error"]

@@ -314,6 +314,7 @@ def test_unknown_places(server):
     assert "no such path" in error_of(server.api.get("/v3"), 404)
     assert "no such path" in error_of(server.api.post("/predict/", json={}), 404)  # no redirect to any host
     assert "not allowed" in error_of(server.api.get("/predict"), 405)
+    assert server.api.put("/v1/models/tiny:predict").headers["Allow"] == "POST"
     assert "tiny" in error_of(
         server.api.post("/predict", json={"rows": [{}]}), 400
     )  # which of the two models?

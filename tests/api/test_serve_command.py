@@ -53,7 +53,7 @@ def running(tmp_path, *command: str, port: int):
                     pass
                 time.sleep(0.05)
             yield client
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGINT)  # as Ctrl-C does
         assert process.wait(60) == 0
         assert not (home / "state").exists()  # it needed no place of its own
     finally:

