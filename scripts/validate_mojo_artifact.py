@@ -8,7 +8,7 @@ registry. Without one, a small version that comes with the tests is published in
 proven, which shows that this machine can.
 
 With --mojo the CSV holds the features, and the predictions that must come out: one column per output of the
-model. With --java h2o-genmodel makes the predictions, from h2o.jar.
+model, NA where NaN must come out. With --java h2o-genmodel makes the predictions, from h2o.jar.
 
 Ends with 1 when a proof fails; each is named in the report.
 """
@@ -16,7 +16,6 @@ Ends with 1 when a proof fails; each is named in the report.
 import argparse
 import json
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -90,7 +89,7 @@ def prove_mojo(mojo: Path, runtime: RuntimeName | None, reference: Path, *, java
     except RuntimeModelError as error:
         return [structure, Proof("loads", passed=False, message=str(error))]
     facts, table = facts_of(model, MAX_BYTES), read_table(reference)
-    golden = reference_rows(model, table, java_answers(mojo, reference) if java else table)
+    golden = reference_rows(model, table, java_answers(model, mojo, reference) if java else table)
     with tempfile.TemporaryDirectory() as place:
         directory = Path(place)
         shutil.copy(mojo, directory / MOJO)
@@ -107,26 +106,13 @@ def prove_mojo(mojo: Path, runtime: RuntimeName | None, reference: Path, *, java
         ]
 
 
-def java_answers(mojo: Path, rows: Path) -> Mapping[str, Sequence[str]]:
-    """What genmodel's PredictCsv says of the rows; RegistryError with its words when it stops."""
-    from mojoline.training.jvm import h2o_jar, java_executable
+def java_answers(model: ScoringModel, mojo: Path, rows: Path) -> Mapping[str, Sequence[str]]:
+    """What genmodel says of the rows, by the model's outputs; ScorerFailedError if it cannot."""
+    from genmodel import java_scores
 
-    with tempfile.TemporaryDirectory() as place:
-        output = Path(place, "answers.csv")
-        command = [
-            java_executable(),
-            "-Dfile.encoding=UTF-8",
-            "-cp",
-            str(h2o_jar()),
-            "hex.genmodel.tools.PredictCsv",
-        ]
-        command += ["--mojo", str(mojo), "--input", str(rows), "--output", str(output)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode != 0 or not output.exists():
-            raise RegistryError(
-                f"genmodel does not score {rows} with {mojo}: {(done.stdout + done.stderr).strip()}"
-            )
-        return read_table(output)
+    labelled = model.response_domain is not None
+    columns = java_scores(mojo, rows, len(model.output_names), labelled=labelled)
+    return dict(zip(model.output_names, columns, strict=True))
 
 
 def draw_table(title: str, proofs: list[Proof]) -> Table:

@@ -32,7 +32,7 @@ def reference_rows(model: ScoringModel, table: Table, answers: Table) -> GoldenR
     An output may be called as the model calls it, or `p<name>` as H2O calls a class that is a number.
 
     Raises:
-        RegistryError: an output is missing, or one of its cells is no finite number.
+        RegistryError: an output is missing, or one of its cells is no number.
     """
     names = [name for name in model.feature_names if name in table]
     if not names:
@@ -89,12 +89,12 @@ def _number(cell: str) -> float | str:
 
 
 def _score(cell: str, output: str, row: int) -> float:
+    """NaN for a missing cell: so H2O writes that it has no number for the row."""
+    if cell in MISSING:
+        return math.nan
     try:
-        score = float.fromhex(cell) if "0x" in cell else float(cell)
+        return float.fromhex(cell) if "0x" in cell else float(cell)
     except ValueError:
-        score = math.nan
-    if not math.isfinite(score):
         raise RegistryError(
-            f"the reference prediction {output} of row {row} is {cell!r}, not finite: leave that row out"
-        )
-    return score
+            f"the reference prediction {output} of row {row} is {cell!r}, which is no number"
+        ) from None

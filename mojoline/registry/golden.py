@@ -2,6 +2,7 @@
 
 `golden.jsonl` starts with a header `{"columns": [...], "outputs": [...]}`; every other line is
 `{"row": {column: value, ...}, "expected": [...]}`. A column that is absent from a row is missing there.
+Expected is a number, or the text NaN, Infinity or -Infinity, for which JSON has no number.
 """
 
 import math
@@ -15,6 +16,7 @@ import orjson
 from mojoline.registry.errors import GoldenRowsError
 
 Value = str | float | int
+_NOT_FINITE = frozenset({"NaN", "Infinity", "-Infinity"})
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,9 @@ class GoldenRows:
         lines = [orjson.dumps({"columns": list(self.columns), "outputs": list(self.outputs)})]
         for row, scores in zip(self.rows, self.expected, strict=True):
             present = {name: value for name, value in row.items() if not _is_missing(value)}
-            lines.append(orjson.dumps({"row": present, "expected": [float(score) for score in scores]}))
+            lines.append(
+                orjson.dumps({"row": present, "expected": [_as_json(float(score)) for score in scores]})
+            )
         path.write_bytes(b"\n".join(lines) + b"\n")
 
     def missing_rows(self) -> int:
@@ -106,6 +110,18 @@ def _row(value: object, columns: list[str], path: Path, number: int) -> dict[str
 def _scores(value: object, width: int, path: Path, number: int) -> list[float]:
     if not isinstance(value, list) or len(value) != width:
         raise GoldenRowsError(f"{path}:{number} must expect {width} scores, not {value!r}")
-    if not all(isinstance(score, int | float) and not isinstance(score, bool) for score in value):
+    if not all(map(_is_score, value)):
         raise GoldenRowsError(f"{path}:{number} must expect numbers, not {value!r}")
     return [float(score) for score in value]
+
+
+def _is_score(value: object) -> bool:
+    if isinstance(value, str):
+        return value in _NOT_FINITE
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _as_json(score: float) -> float | str:
+    if math.isfinite(score):
+        return score
+    return "NaN" if math.isnan(score) else "Infinity" if score > 0 else "-Infinity"

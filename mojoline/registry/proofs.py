@@ -179,7 +179,8 @@ def prove_equality(
 ) -> Proof:
     """The scorer gives the training cluster's own predictions on the golden rows.
 
-    The largest absolute difference must be within the tolerance of the algorithm that is in the file.
+    The largest absolute difference must be within the tolerance of the algorithm that is in the file; NaN
+    agrees with NaN only, an infinity with itself.
 
     Args:
         directory: the version, or the draft of one.
@@ -206,7 +207,9 @@ def prove_equality(
                 f"{GOLDEN} expects {list(golden.outputs)}, the model gives {loaded.output_names}",
                 {},
             )
-        difference = np.abs(loaded.score(golden.rows) - np.asarray(golden.expected, dtype=np.float64))
+        scores, expected = loaded.score(golden.rows), np.asarray(golden.expected, dtype=np.float64)
+        equal = (scores == expected) | (np.isnan(scores) & np.isnan(expected))
+        difference = np.abs(np.subtract(scores, expected, where=~equal, out=np.zeros_like(scores)))
         worst = float(difference.max())
         figures: Figures = {
             "rows": len(golden),

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 
 from mojoline.registry.errors import GoldenRowsError
@@ -28,6 +30,13 @@ def test_missing_values_are_left_out(tmp_path):
     assert (golden.missing_rows(), golden.unseen_rows({"b": ["x"]})) == (2, 2)
 
 
+def test_a_score_that_json_has_no_number_for_survives(tmp_path):
+    path = tmp_path / "golden.jsonl"
+    expected = [[math.nan], [math.inf], [-math.inf], [0.5]]
+    GoldenRows(["a"], ["predict"], [{"a": 1}] * 4, expected).write(path)
+    assert str(GoldenRows.read(path).expected) == str(expected)
+
+
 def test_a_limit_takes_rows_from_everywhere(tmp_path):
     golden = GoldenRows(["a"], ["predict"], [{"a": i} for i in range(100)], [[float(i)] for i in range(100)])
     path = tmp_path / "golden.jsonl"
@@ -54,6 +63,7 @@ def test_a_limit_takes_rows_from_everywhere(tmp_path):
         (HEADER + '{"row": {}, "expected": [0.5]}\n', 2, "2 scores"),
         (HEADER + '{"row": {}, "expected": [0.5, null]}\n', 2, "numbers"),
         (HEADER + '{"row": {}, "expected": [0.5, true]}\n', 2, "numbers"),
+        (HEADER + '{"row": {}, "expected": [0.5, "1"]}\n', 2, "numbers"),
         (HEADER + '{"row": {}, "expected": [0.5, NaN]}\n', 2, "not JSON"),
     ],
 )
