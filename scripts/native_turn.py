@@ -9,8 +9,11 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import mojo_scorer
+import numpy as np
+from numpy.typing import NDArray
 
 MISSING = {"", "NA"}
 STRIDE = 100  # rows of one call that are still scored one after the other
@@ -32,6 +35,14 @@ def read_records(path: Path) -> list[dict[str, str]]:
         ]
 
 
+def read_offsets(model: mojo_scorer.Model, records: list[dict[str, str]]) -> NDArray[np.float64] | None:
+    """The offset of each record: float64[n], NaN where it has none; None where the model takes none."""
+    name = model.offset_column
+    return (
+        None if name is None else np.array([record.get(name, "nan") for record in records], dtype=np.float64)
+    )
+
+
 def resident_peak_mb() -> float:
     lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
@@ -43,21 +54,26 @@ def main() -> None:
     model = mojo_scorer.load(mojo)
     load_ms = (time.perf_counter() - start) * 1e3
     records = read_records(path)
+    matrix, offsets = model.matrix(records), read_offsets(model, records)
     if seconds == 0:
-        print(json.dumps({"scores": model.score(model.matrix(records)).tolist()}))
+        print(json.dumps({"scores": model.score(matrix, offsets).tolist()}))
         return
-    matrix = model.matrix(records)
     count = len(records)
-    singles = [matrix[i : i + 1] for i in range(count)]
-    strides = [matrix[i : i + STRIDE] for i in range(0, count, STRIDE)]
-    thousand = matrix[:1000]
+
+    def part(start: int, length: int) -> tuple[Any, ...]:
+        end = start + length
+        return (matrix[start:end],) if offsets is None else (matrix[start:end], offsets[start:end])
+
+    singles = [part(i, 1) for i in range(count)]
+    strides = [part(i, STRIDE) for i in range(0, count, STRIDE)]
+    whole, thousand = part(0, count), part(0, 1000)
     report = {
         "load_ms": load_ms,
-        "native": best_us(lambda: [model.score(rows) for rows in strides], seconds, count),
-        "batch": best_us(lambda: model.score(matrix), seconds, count),
-        "batch_1000": best_us(lambda: model.score(thousand), seconds, len(thousand)),
+        "native": best_us(lambda: [model.score(*rows) for rows in strides], seconds, count),
+        "batch": best_us(lambda: model.score(*whole), seconds, count),
+        "batch_1000": best_us(lambda: model.score(*thousand), seconds, len(thousand[0])),
         "rss_mb": resident_peak_mb(),
-        "native_array": best_us(lambda: [model.score(row) for row in singles], seconds, count),
+        "native_array": best_us(lambda: [model.score(*row) for row in singles], seconds, count),
         "native_dict": best_us(lambda: [model.predict([record]) for record in records], seconds, count),
         "native_records": best_us(
             lambda: [model.score_records([record]) for record in records], seconds, count

@@ -110,8 +110,7 @@ def java_answers(model: ScoringModel, mojo: Path, rows: Path) -> Mapping[str, Se
     """What genmodel says of the rows, by the model's outputs; ScorerFailedError if it cannot."""
     from genmodel import java_scores
 
-    labelled = model.response_domain is not None
-    columns = java_scores(mojo, rows, len(model.output_names), labelled=labelled)
+    columns = java_scores(mojo, rows, len(model.output_names))
     return dict(zip(model.output_names, columns, strict=True))
 
 

@@ -1,5 +1,6 @@
 """Programs that are called wrongly say what is wrong, and do nothing else."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -7,12 +8,22 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+ZOO = ROOT / "native" / "tests" / "zoo"
+SHORT = f"--rows {ZOO}/rows.csv --turns 1 --seconds 0.01"
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         ("validate_event_loop.py --app nowhere:app", 'Could not import module "nowhere"'),
+        (
+            f"benchmark_scorer.py --mojo {ZOO}/glrm_l2.zip {SHORT}",
+            "h2o-genmodel cannot be timed with glrm_l2",
+        ),
+        (
+            f"benchmark_scorer.py --mojo {ZOO}/glm_skip.zip {SHORT}",
+            "mojo-scorer cannot be timed with glm_skip",
+        ),
         ("validate_event_loop.py --threshold-ms -1", "--threshold-ms: '-1' is no number above 0"),
         ("benchmark_thread_pool.py --seconds 0", "--seconds: '0' is no number above 0"),
         ("benchmark_cache.py --requests 1.5", "--requests: '1.5' is no whole number above 0"),
@@ -39,3 +50,11 @@ def test_what_is_wrong_is_named(tmp_path, arguments, words):
     assert ended.returncode in (1, 2)
     assert words in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_a_model_with_offsets_is_timed(tmp_path):
+    report = tmp_path / "report.json"
+    command = f"benchmark_scorer.py --mojo {ZOO}/gbm_offset.zip {SHORT} --output {report}"
+    program, *options = command.split()
+    subprocess.run([sys.executable, ROOT / "scripts" / program, *options], capture_output=True, check=True)
+    assert json.loads(report.read_text(encoding="utf-8"))["max_ulp"] == 0
