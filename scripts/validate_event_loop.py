@@ -215,7 +215,7 @@ def main() -> int:
     try:
         with some_model():
             found = uvloop.run(examine(options))
-    except ImportFromStringError as error:
+    except (ImportFromStringError, ModuleNotFoundError) as error:
         parser.error(f"argument --app: {error}")
     lag = ", ".join(f"{name} {value:.1f}" for name, value in found["lag_ms"].items())
     print(f"{found['app']}: {found['requests']} requests, {found['errors']} errors, loop lag in ms: {lag}")

@@ -24,6 +24,7 @@ SHORT = f"--rows {ZOO}/rows.csv --turns 1 --seconds 0.01"
             f"benchmark_scorer.py --mojo {ZOO}/glm_skip.zip {SHORT}",
             "mojo-scorer cannot be timed with glm_skip",
         ),
+        ("validate_event_loop.py --app nope.mod:app", "argument --app: No module named 'nope'"),
         ("validate_event_loop.py --threshold-ms -1", "--threshold-ms: '-1' is no number above 0"),
         ("benchmark_thread_pool.py --seconds 0", "--seconds: '0' is no number above 0"),
         ("benchmark_cache.py --requests 1.5", "--requests: '1.5' is no whole number above 0"),
