@@ -41,3 +41,5 @@ def test_each_figure_counts(name, value, capsys):
 
 def test_a_redis_that_is_not_asked_is_not_judged_by_its_connections():
     assert holds(OPTIONS, {**GOOD, "redis_commands": 12, "redis_reuse_pct": 70.0})
+    short = Namespace(rate=100, seconds=8)
+    assert holds(short, {**GOOD, "sent": 800, "redis_commands": 39, "redis_reuse_pct": 94.872})
