@@ -1,6 +1,5 @@
 """The prediction API as a process of its own, on free ports, with its control plane at hand."""
 
-import os
 import secrets
 import signal
 import subprocess
@@ -12,14 +11,11 @@ from typing import Any, BinaryIO, Self
 
 import httpx
 import psutil
-
-from mojoline.settings import Ports
-from mojoline.stack.ports import find_free_port
+from own_environment import free_ports, own_environment, port_settings
 
 ROOT = Path(__file__).resolve().parents[1]
 PATIENCE_SECONDS = 60.0
 STEP_SECONDS = 0.05
-OUTSIDE = ("MOJOLINE_", "DATABASE_URL", "REDIS_URL", "RESERVOIR_REDIS_URL")
 
 
 class ApiProcess:
@@ -40,7 +36,7 @@ class ApiProcess:
             settings: further variables of its environment.
             log: where it logs to; by default nowhere.
         """
-        ports = {name: find_free_port() for name in Ports.model_fields}
+        ports = free_ports()
         token = secrets.token_hex(16)
         self.port = ports["rest"]
         self.url = f"http://127.0.0.1:{self.port}"
@@ -48,13 +44,13 @@ class ApiProcess:
             [sys.executable, "-m", "serving"],
             cwd=ROOT,
             env={
-                **{key: value for key, value in os.environ.items() if not key.startswith(OUTSIDE)},
+                **own_environment(),
                 **settings,
                 "MOJOLINE_HOME": str(home),
                 "MOJOLINE_REGISTRY_URL": registry.as_uri(),
                 "MOJOLINE_ADMIN_TOKEN": token,
                 "MOJOLINE_SERVING__DRAIN_DELAY_SECONDS": "0",
-                **{f"MOJOLINE_PORTS__{name}".upper(): str(port) for name, port in ports.items()},
+                **port_settings(ports),
             },
             stderr=log or subprocess.DEVNULL,
         )

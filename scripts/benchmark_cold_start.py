@@ -12,7 +12,6 @@ or more.
 
 import argparse
 import json
-import os
 import signal
 import statistics
 import subprocess
@@ -25,12 +24,12 @@ from typing import Any
 import httpx
 from flight_models import make_models
 from option_types import count, existing_path
+from own_environment import free_ports, own_environment, port_settings
 from rich.console import Console
 from rich.table import Table
 from scratch_servers import publish_mojo
 
 from mojoline.registry.filesystem_registry import open_registry
-from mojoline.stack.ports import find_free_port
 
 ROOT = Path(__file__).parents[1]
 STEP_SECONDS = 0.005
@@ -40,14 +39,14 @@ LIMIT_SECONDS = 2.0
 
 def start(arguments: list[str], environment: dict[str, str]) -> float:
     """Seconds to the first ready answer of a new server, which is ended then."""
-    port = find_free_port()
-    known = {key: value for key, value in os.environ.items() if not key.startswith("MOJOLINE_")}
+    ports = free_ports()
+    known = own_environment() | port_settings(ports)
     known.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed server has its bytecode
-    command = [sys.executable, "-m", "serving", "--http_port", str(port), *arguments]
+    command = [sys.executable, "-m", "serving", *arguments]
     started = time.perf_counter()
     process = subprocess.Popen(command, cwd=ROOT, env={**known, **environment}, stderr=subprocess.DEVNULL)
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
+        with httpx.Client(base_url=f"http://127.0.0.1:{ports['rest']}", trust_env=False) as client:
             while True:
                 try:
                     if client.get("/v2/health/ready").status_code == 200:
@@ -81,7 +80,6 @@ def run(model: Path, rounds: int) -> dict[str, Any]:
         with_registry = {
             **settings,
             "MOJOLINE_REGISTRY_URL": f"file://{registry.root}",
-            "MOJOLINE_PORTS__ADMIN": str(find_free_port()),
         }
         plain, published = [], []
         for _ in range(rounds + 1):

@@ -23,7 +23,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,6 +33,7 @@ import orjson
 from flight_models import CATEGORICAL, make_models, make_rows
 from genmodel import oracle_command
 from option_types import amount, count
+from own_environment import free_ports, own_environment, port_settings
 from peer_environment import NUMPY, make_environment
 from rich.console import Console
 from rich.table import Table
@@ -71,9 +72,8 @@ def mojoline_settings(launch: Launch) -> dict[str, str]:
     return {
         "MOJOLINE_HOME": str(launch.scratch),
         "MOJOLINE_CACHE__MODE": "off",
-        "MOJOLINE_PORTS__REST": str(launch.port),
-        "MOJOLINE_PORTS__GRPC": str(find_free_port()),
-        "MOJOLINE_PORTS__ADMIN": str(find_free_port()),
+        "MOJOLINE_SERVING__DRAIN_DELAY_SECONDS": "0",
+        **port_settings({**free_ports(), "rest": launch.port}),
     }
 
 
@@ -157,7 +157,7 @@ def write_bodies(rows: Path, scratch: Path) -> dict[str, Path]:
 @contextmanager
 def running(server: Server, launch: Launch, path: str, body: bytes) -> Iterator[None]:
     """The server on its core, until it answers `body`; ended with all its processes."""
-    environment = {**os.environ, "PEER_MODEL": str(launch.mojo), "PEER_PORT": str(launch.port)}
+    environment = {**own_environment(), "PEER_MODEL": str(launch.mojo), "PEER_PORT": str(launch.port)}
     environment |= {"PYTHONPATH": f"{PEERS}:{ROOT}", **server.settings(launch)}
     with (launch.scratch / "log").open("wb") as log:
         process = subprocess.Popen(
@@ -172,7 +172,9 @@ def running(server: Server, launch: Launch, path: str, body: bytes) -> Iterator[
             await_prediction(process, f"http://127.0.0.1:{launch.port}{path}", body, launch.scratch / "log")
             yield
         finally:
-            os.killpg(process.pid, signal.SIGTERM)
+            # Where all its processes have ended there is no group any more.
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
             try:
                 process.wait(10)
             except subprocess.TimeoutExpired:

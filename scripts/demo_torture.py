@@ -10,9 +10,7 @@ its report must hold, and no JVM may be left. Everything happens in a home direc
 
 import argparse
 import json
-import os
 import random
-import socket
 import subprocess
 import sys
 import tempfile
@@ -24,7 +22,8 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from mojoline.settings import Ports
+sys.path.insert(0, str(Path(__file__).parent))
+from own_environment import free_ports, own_environment, port_settings
 
 ROOT = Path(__file__).parents[1]
 STAGES = {  # stage -> the longest wait in seconds after its start
@@ -45,24 +44,12 @@ ROUND_SECONDS = {True: 240, False: 900}
 JVM_SECONDS = 15
 
 
-def free_ports(count: int) -> list[int]:
-    probes = [socket.socket() for _ in range(count)]
-    for probe in probes:
-        probe.bind(("127.0.0.1", 0))
-    ports = [int(probe.getsockname()[1]) for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
-
-
-def start_demo(home: Path, ports: list[int], small: bool, report: Path) -> subprocess.Popen[str]:
-    names = Ports.model_fields
-    settings = {f"MOJOLINE_PORTS__{name}".upper(): str(port) for name, port in zip(names, ports, strict=True)}
+def start_demo(home: Path, ports: dict[str, int], small: bool, report: Path) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "mojoline.cli.main", "demo", "--exit", "--report", str(report)]
     return subprocess.Popen(
         command + (["--small"] if small else []),
         cwd=ROOT,
-        env={**os.environ, **settings, "MOJOLINE_HOME": str(home)},
+        env={**own_environment(), **port_settings(ports), "MOJOLINE_HOME": str(home)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -119,7 +106,7 @@ def describe_jvm(gone: bool | None) -> str:
     return {True: "gone by itself", False: "LEFT RUNNING", None: "goes on with its run"}[gone]
 
 
-def kill_in(stage: str, home: Path, ports: list[int], small: bool, rng: random.Random) -> dict[str, Any]:
+def kill_in(stage: str, home: Path, ports: dict[str, int], small: bool, rng: random.Random) -> dict[str, Any]:
     demo = start_demo(home, ports, small, home / "unused.json")
     lines, reached = follow(demo, stage, ROUND_SECONDS[small])
     if not reached:
@@ -150,7 +137,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, help="write the figures as JSON")
     options = parser.parse_args()
     seed = random.randrange(10**6) if options.seed is None else options.seed
-    rng, ports, console = random.Random(seed), free_ports(len(Ports.model_fields)), Console()
+    rng, ports, console = random.Random(seed), free_ports(), Console()
     console.print(f"seed {seed}")
     with tempfile.TemporaryDirectory(prefix="mojoline-", ignore_cleanup_errors=True) as scratch:
         home, rounds = Path(scratch) / "home", []
