@@ -18,6 +18,8 @@ from scratch_servers import publish_turns
 from mojoline.features.fetch import fetch_rows
 from mojoline.model_spec import ModelSpec, load_spec
 from mojoline.registry.filesystem_registry import FilesystemRegistry, open_registry
+from mojoline.registry.manifest import MOJO
+from mojoline.runtime.errors import RuntimeModelError
 from mojoline.runtime.scoring_model import ScoringModel
 from mojoline.settings import Settings
 from mojoline.stack.local_stack import up
@@ -26,10 +28,11 @@ from mojoline.stack.stack_state import StackState
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ("postgres", "cache", "reservoir")
 MOST_ROWS = 60_000
-TIMETABLE = """
+POSITIVE = "True"
+TIMETABLE = f"""
 name: timetable
-source: {table: load_test_timetable, entity_key: flight_id, event_time: departs, available_at: departs}
-target: {column: late, task: binary, positive: "True"}
+source: {{table: load_test_timetable, entity_key: flight_id, event_time: departs, available_at: departs}}
+target: {{column: late, task: binary, positive: "{POSITIVE}"}}
 features:
   hot: [carrier, origin, dest, month, day, sched_dep_time, sched_arr_time, distance]
 """
@@ -52,12 +55,18 @@ class Subject:
     def expected(self) -> dict[str, NDArray[np.float64]]:
         """Version -> float64[n]: the positive class's probability of every row."""
         known = [self.features(row) for row in self.rows]
-        found = {}
+        found: dict[str, NDArray[np.float64]] = {}
+        by_content: dict[str, NDArray[np.float64]] = {}  # of what `publish_turns` published twice
         for version in self.versions:
             manifest = self.registry.manifest(self.spec.name, version)
-            path = self.registry.directory(self.spec.name, version) / "mojo.zip"
-            model = ScoringModel.load(path, impute=manifest.reduction.impute)
-            found[version] = model.score(known)[:, model.output_names.index(self.spec.target.positive or "")]
+            [digest] = [entry.sha256 for entry in manifest.files if entry.path == MOJO]
+            if digest not in by_content:
+                print(f"computing {len(known):,} answers of version {version}", flush=True)
+                path = self.registry.directory(self.spec.name, version) / MOJO
+                model = ScoringModel.load(path, impute=manifest.reduction.impute)
+                positive = model.output_names.index(self.spec.target.positive or "")
+                by_content[digest] = model.score(known)[:, positive]
+            found[version] = by_content[digest]
         return found
 
 
@@ -76,20 +85,34 @@ def demo_subject(settings: Settings, stack: StackState, scratch: Path) -> Subjec
 
 
 def timetable_subject(mojos: Sequence[Path], stack: StackState, scratch: Path) -> Subject:
-    """Two MOJOs of `flight_models.py`, published in `scratch`; their rows stand in a table of the stack."""
+    """Two MOJOs that have no `misfit`, published in `scratch`; their rows stand in a table of the stack."""
     models = scratch / "models"
     models.mkdir()
     (models / "timetable.yaml").write_text(TIMETABLE, encoding="utf-8")
     spec = load_spec(models / "timetable.yaml")
     registry = open_registry(f"file://{scratch}/registry")
+    print(f"publishing {' and '.join(path.name for path in mojos)}", flush=True)
     tags = {"entity_key": spec.source.entity_key, "event_time": spec.source.event_time}
     versions = publish_turns(registry, spec.name, mojos, scratch, tags)
+    print(f"filling a table with up to {MOST_ROWS:,} flights", flush=True)
     rows = [
         {"flight_id": f"T{number}", **{n: f[n] if n in CATEGORICAL else float(f[n]) for n in FEATURES}}
         for number, f in enumerate(islice(flights(), MOST_ROWS))
     ]
     _fill_table(stack.database_url, rows, scratch / "timetable.csv")
     return Subject(spec, registry, versions, rows, models)
+
+
+def misfit(mojo: Path) -> str | None:
+    """Why a MOJO cannot be a version of the timetable; None where it can."""
+    try:
+        model = ScoringModel.load(mojo, {})
+    except RuntimeModelError as error:
+        return str(error)
+    if POSITIVE not in model.output_names:
+        return f"{mojo} predicts {', '.join(model.output_names[:5])}, not {POSITIVE} or not"
+    strange = [name for name in model.feature_names if name not in FEATURES]
+    return f"{mojo} takes {', '.join(strange[:5])}, no columns of the flights" if strange else None
 
 
 def _fill_table(url: str, rows: Sequence[dict[str, Any]], file: Path) -> None:

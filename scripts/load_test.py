@@ -43,8 +43,9 @@ from mojoline.stack.stack_state import StackState
 sys.path.insert(0, str(Path(__file__).parent))
 from api_process import ApiProcess
 from figures import report
+from flight_models import FEATURES
 from load_servers import Heartbeat, RedisCounters, echoing, read_metrics, start_api
-from load_subjects import DATA, Subject, demo_subject, timetable_subject
+from load_subjects import DATA, Subject, demo_subject, misfit, timetable_subject
 from load_verdict import GRACE, Champions, holds, judge, worst_second
 from option_types import amount, count
 
@@ -240,6 +241,11 @@ def _two_mojos(text: str) -> list[Path]:
     paths = [Path(part) for part in text.split(",")]
     if len(paths) != 2 or not all(path.is_file() for path in paths):
         raise argparse.ArgumentTypeError(f"{text!r} names no two files: A.zip,B.zip")
+    if reason := next(filter(None, map(misfit, paths)), None):
+        raise argparse.ArgumentTypeError(
+            f"{reason}: give two classifiers of late flights over {', '.join(FEATURES)}, such as "
+            "gbm_50x6.zip and gbm_100x6.zip that benchmark_scorer.py leaves in .mojoline/benchmark"
+        )
     return paths
 
 

@@ -34,6 +34,10 @@ SHORT = f"--rows {ZOO}/rows.csv --turns 1 --seconds 0.01"
         ("benchmark_swaps.py --swaps 0", "--swaps: '0' is no whole number above 0"),
         ("benchmark_serving_peers.py --servers java", "--servers: 'java' is none of mojoline"),
         ("load_test.py --rate 0", "--rate: '0' is no number above 0"),
+        (
+            f"load_test.py --versions {ZOO}/gbm_binomial.zip,{ZOO}/gbm_huge.zip",
+            "predicts no, yes, not True or not: give two classifiers of late flights over carrier",
+        ),
         ("test_cache_coherence.py --redis-url redis://127.0.0.1:1", "Redis does not answer"),
         ("test_cache_coherence.py --model-v1 nowhere.zip", "--model-v1: nowhere.zip does not exist"),
         ("benchmark_cold_start.py --model nowhere.zip", "--model: nowhere.zip does not exist"),
