@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import uvloop
 from option_types import amount, count, existing_path
+from orderly_end import end_in_order
 from redis.exceptions import RedisError
 from rich.console import Console
 from rich.table import Table
@@ -111,6 +112,7 @@ def main() -> int:
     )
     parser.add_argument("--output", type=Path, metavar="FILE", help="write the figures as JSON")
     options = parser.parse_args()
+    end_in_order()
     try:
         with scratch_redis(options.redis_url) as url:
             figures = uvloop.run(measure(options, url))

@@ -24,6 +24,7 @@ from typing import Any
 import httpx
 from flight_models import make_models
 from option_types import count, existing_path
+from orderly_end import end_in_order
 from own_environment import free_ports, own_environment, port_settings
 from rich.console import Console
 from rich.table import Table
@@ -111,6 +112,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=count, default=9)
     parser.add_argument("--output", type=Path, help="write the figures as JSON")
     options = parser.parse_args()
+    end_in_order()
     model = options.model or make_models(options.home, [MODEL])[MODEL]
     figures = run(model, options.rounds)
     show(figures)

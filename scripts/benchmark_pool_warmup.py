@@ -21,6 +21,7 @@ from pathlib import Path
 import asyncpg
 import uvloop
 from option_types import count
+from orderly_end import end_in_order
 from rich.console import Console
 from rich.table import Table
 from scratch_servers import scratch_postgres
@@ -126,6 +127,7 @@ def main() -> int:
     parser.add_argument("--database-url", metavar="URL")
     parser.add_argument("--output", type=Path, metavar="FILE", help="write the figures as JSON")
     options = parser.parse_args()
+    end_in_order()
     load = os.getloadavg()[0]
     try:
         with scratch_postgres(options.database_url) as url:

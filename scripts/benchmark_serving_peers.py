@@ -33,6 +33,7 @@ import orjson
 from flight_models import CATEGORICAL, make_models, make_rows
 from genmodel import oracle_command
 from option_types import amount, count
+from orderly_end import end_in_order
 from own_environment import free_ports, own_environment, port_settings
 from peer_environment import NUMPY, make_environment
 from rich.console import Console
@@ -236,6 +237,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=amount, default=2.0, help="of each of six runs of a search")
     parser.add_argument("--output", type=Path, metavar="FILE", help="write the figures as JSON")
     options = parser.parse_args()
+    end_in_order()
     names = options.servers.split(",")
     if unknown := set(names) - set(SERVERS):
         parser.error(f"argument --servers: {min(unknown)!r} is none of {', '.join(SERVERS)}")

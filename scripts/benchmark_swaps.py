@@ -27,6 +27,7 @@ import httpx
 from api_process import ApiProcess
 from figures import report
 from option_types import count, existing_path
+from orderly_end import end_in_order
 from scratch_servers import TINY, draw_rows, publish_turns
 
 from mojoline.registry.filesystem_registry import FilesystemRegistry, open_registry
@@ -157,6 +158,7 @@ def main() -> int:
     parser.add_argument("--workers", type=count, default=1)
     parser.add_argument("--output", type=Path, help="write the figures to this file")
     options = parser.parse_args()
+    end_in_order()
     found = run(options)
     report(found, options.output)
     return 0 if found["passed"] else 1

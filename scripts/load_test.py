@@ -29,6 +29,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +50,7 @@ from load_servers import Heartbeat, RedisCounters, echoing, read_metrics, start_
 from load_subjects import DATA, Subject, demo_subject, misfit, timetable_subject
 from load_verdict import GRACE, Champions, holds, judge, worst_second
 from option_types import amount, count
+from orderly_end import end_in_order
 
 ROOT = Path(__file__).parents[1]
 LEAST_DIFFERING = 0.99
@@ -58,8 +61,9 @@ ENTITY_SHARE = {"features": 0.0, "mixed": 0.2, "entity": 1.0}
 
 def main() -> int:
     options = read_options()
+    end_in_order()
     settings = load_settings()
-    stack = up(settings, only=DATA)
+    stack = up(settings, only=DATA, progress=lambda service, text: print(f"{service}: {text}", flush=True))
     with tempfile.TemporaryDirectory() as scratch:
         place = Path(scratch)
         subject = (
@@ -132,15 +136,20 @@ def run(
         log,
         start_api(options, settings, stack, subject, log) as api,
         echoing() as echo,
+        ExitStack() as running,
     ):
         api.await_generation(subject.spec.name, before)
         warm(api.port, bodies)
         memory, _ = api.measure()
         counters = RedisCounters(stack.redis_url)
-        client = start_client(options, api.port, file, scratch / "answers", options.rate)
-        control = start_client(options, echo, scratch / "echo", scratch / "control", CONTROL_RATE, 4)
+        print(f"asking {options.rate:g} times a second for {options.seconds:g} s", flush=True)
+        client = running.enter_context(calling(options, api.port, file, scratch / "answers", options.rate))
+        control = running.enter_context(
+            calling(options, echo, scratch / "echo", scratch / "control", CONTROL_RATE, 4)
+        )
         pulse = Heartbeat(api.port)
         pulse.start()
+        running.callback(pulse.stop)
         ends = time.monotonic() + options.seconds
         turn = 0
         while client.poll() is None:
@@ -169,18 +178,25 @@ def run(
     }
 
 
-def start_client(
+@contextmanager
+def calling(
     options: argparse.Namespace,
     port: int,
     bodies: Path,
     output: Path,
     rate: float,
     connections: int | None = None,
-) -> subprocess.Popen[bytes]:
-    """A client process of its own."""
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A client process of its own, until it has ended or the block does."""
     command = [sys.executable, "scripts/load_client.py", "--port", str(port), "--rate", str(rate)]
     command += ["--seconds", str(options.seconds), "--connections", str(connections or options.connections)]
-    return subprocess.Popen([*command, "--bodies", str(bodies), "--output", str(output)], cwd=ROOT)
+    command += ["--bodies", str(bodies), "--output", str(output)]
+    process = subprocess.Popen(command, cwd=ROOT)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
 
 
 def swap(subject: Subject, api: ApiProcess, version: str, champions: Champions) -> None:

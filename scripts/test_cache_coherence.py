@@ -28,6 +28,7 @@ import numpy as np
 import redis
 from api_process import ApiProcess
 from option_types import count, existing_path
+from orderly_end import end_in_order
 from rich.console import Console
 from rich.table import Table
 from scratch_servers import TINY, draw_rows, publish_mojo, scratch_place, scratch_redis
@@ -204,6 +205,7 @@ def main() -> int:
     parser.add_argument("--callers", type=count, default=8)
     parser.add_argument("--output", type=Path, metavar="FILE", help="write the report as JSON")
     options = parser.parse_args()
+    end_in_order()
     if (options.model_v1 is None) != (options.model_v2 is None):
         parser.error("give both models or none")
     if options.redis_url:
