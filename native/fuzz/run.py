@@ -2,7 +2,8 @@
 
 With clang each target runs under libFuzzer for its share of the seconds; `--plain` builds the same targets
 with g++ and a driver of our own, which replays the seeds and then mutates them. Exit status 1 at the first
-finding; the input lies in the build folder then. Add it to `regressions/TARGET/` together with the fix.
+finding; the input lies in the build folder then. Add it to `regressions/TARGET/` together with the fix. Exit
+status 2 where the compiler or its runtimes are not installed.
 """
 
 import argparse
@@ -16,11 +17,26 @@ from make_corpus import FUZZ, TARGETS, make_corpus
 
 SANITIZERS = "-O1 -g1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all"
 
+# Linking a target asks for both of clang's runtimes, which Debian packs apart from it.
+PROBE = 'extern "C" int LLVMFuzzerTestOneInput(const unsigned char*, unsigned long) { return 0; }'
 
 # cmake is a wheel beside the Python that runs this, or the machine's own.
 CMAKE = (
     shutil.which("cmake", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}") or "cmake"
 )
+
+
+def missing_package(plain: bool) -> str | None:
+    """Return what is not installed and how to mend it, or None."""
+    compiler, package = ("g++", "g++") if plain else ("clang++", "clang")
+    if not shutil.which(compiler):
+        return f"{compiler} not found: on Debian install {package}"
+    if plain:
+        return None
+    command = [compiler, "-fsanitize=address,undefined,fuzzer", "-x", "c++", "-", "-o", os.devnull]
+    if subprocess.run(command, input=PROBE, text=True, capture_output=True, check=False).returncode == 0:
+        return None
+    return "clang++ links no sanitizers and no libFuzzer: on Debian install libclang-rt-dev"
 
 
 def build(folder: Path, plain: bool) -> None:
@@ -67,6 +83,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--build", type=Path, help="folder (native/build/fuzz or native/build/fuzz-plain)")
     options = parser.parse_args()
+    if missing := missing_package(options.plain):
+        print(missing, file=sys.stderr)
+        return 2
     usual = FUZZ.parent / "build" / ("fuzz-plain" if options.plain else "fuzz")
     folder = (options.build or usual).resolve()
     build(folder, options.plain)
