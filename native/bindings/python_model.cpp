@@ -98,16 +98,19 @@ void raise_file_error(const FileError& error) {
 PyModel PyModel::load(const std::filesystem::path& path, const std::map<std::string, std::int64_t>& given) {
   Limits limits = read_limits(given);
   std::unique_ptr<const Model> model;
+  std::vector<LevelTable> tables;
   try {
     nb::gil_scoped_release release;
     model = load_model(path.string(), limits);
+    tables = make_level_tables(*model);
   } catch (const FileError& error) {
     raise_file_error(error);
   }
-  return PyModel(std::move(model));
+  return PyModel(std::move(model), std::move(tables));
 }
 
-PyModel::PyModel(std::unique_ptr<const Model> model) : model_(std::move(model)), reader_(*model_) {
+PyModel::PyModel(std::unique_ptr<const Model> model, std::vector<LevelTable> tables)
+    : model_(std::move(model)), reader_(*model_, std::move(tables)) {
   for (const std::string& name : model_->output_names()) names_.emplace_back(name.c_str());
 }
 

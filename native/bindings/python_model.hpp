@@ -27,8 +27,6 @@ class PyModel {
   // Reads the file without the GIL. The operating system's errors become Python's.
   static PyModel load(const std::filesystem::path& path, const std::map<std::string, std::int64_t>& limits);
 
-  explicit PyModel(std::unique_ptr<const Model> model);
-
   const Model& model() const { return *model_; }
   std::vector<std::string> feature_names() const;
   std::map<std::string, std::vector<std::string>> domains() const;
@@ -55,6 +53,8 @@ class PyModel {
   FloatVector sentence_vector(const std::vector<std::string>& sentence) const;
 
  private:
+  PyModel(std::unique_ptr<const Model> model, std::vector<LevelTable> tables);
+
   Records read(nanobind::handle data, const std::string& unseen) const;
   void require_calibration() const;
   nanobind::list name_labels(const std::vector<std::int32_t>& labels) const;

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <set>
+#include <utility>
 
 #include "java_numbers.hpp"
 
@@ -35,7 +36,16 @@ bool is_gap(nb::handle value) {
 
 std::string name_type(nb::handle value) { return Py_TYPE(value.ptr())->tp_name; }
 
-RecordColumns::RecordColumns(const Model& model) : features_(model.n_features()) {
+std::vector<LevelTable> make_level_tables(const Model& model) {
+  std::vector<LevelTable> tables;
+  tables.reserve(model.n_features());
+  for (const InputColumn& input : model.inputs())
+    tables.push_back(input.levels ? LevelTable(*input.levels) : LevelTable());
+  return tables;
+}
+
+RecordColumns::RecordColumns(const Model& model, std::vector<LevelTable> tables)
+    : features_(model.n_features()) {
   const std::vector<InputColumn>& inputs = model.inputs();
   std::set<std::string_view> later;
   columns_.resize(features_);
@@ -46,7 +56,7 @@ RecordColumns::RecordColumns(const Model& model) : features_(model.n_features())
     column.name = nb::str(inputs[i].name.c_str(), inputs[i].name.size());
     column.shadowed = !later.insert(column.text).second;
     column.categorical = inputs[i].levels != nullptr;
-    if (column.categorical) column.levels = LevelTable(*inputs[i].levels);
+    column.levels = std::move(tables[i]);
   }
   if (!model.offset_column()) return;
   RecordColumn& offset = columns_.emplace_back();

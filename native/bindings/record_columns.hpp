@@ -41,10 +41,14 @@ struct RecordPlace {
 
 std::string name_type(nanobind::handle value);
 
+// One per feature of the model, which must outlive them; empty where it is a number. Millions of levels take
+// a while, and need no GIL.
+std::vector<LevelTable> make_level_tables(const Model& model);
+
 class RecordColumns {
  public:
   // Holds views into `model`, which must outlive it.
-  explicit RecordColumns(const Model& model);
+  RecordColumns(const Model& model, std::vector<LevelTable> tables);
 
   const RecordColumn& operator[](std::size_t index) const { return columns_[index]; }
   std::size_t features() const { return features_; }

@@ -4,6 +4,7 @@
 #include <nanobind/nanobind.h>
 
 #include <cstddef>
+#include <utility>
 #include <vector>
 
 #include "arrow_stream.hpp"
@@ -28,7 +29,7 @@ struct Records {
 class RecordReader {
  public:
   // Holds views into `model`, which must outlive it.
-  explicit RecordReader(const Model& model) : columns_(model) {}
+  RecordReader(const Model& model, std::vector<LevelTable> tables) : columns_(model, std::move(tables)) {}
 
   // `data` is a sequence of dicts, a dict of columns, a table that speaks the Arrow C interface, or a matrix
   // of doubles that already is one. Throws RowError.

@@ -12,6 +12,7 @@
 
 #include "errors.hpp"
 #include "java_numbers.hpp"
+#include "keyed_hash.hpp"
 #include "model_info.hpp"
 #include "scorer.hpp"
 
@@ -22,7 +23,7 @@ struct CoxInteraction {
   enum class Kind { levels, level_and_number, numbers } kind;
   std::size_t first, second;  // of level_and_number: the level, the number
   std::size_t target;
-  std::unordered_map<std::string, int> pairs;  // of levels: "a_b" to the target's level
+  std::unordered_map<std::string, int, KeyedHash> pairs;  // of levels: "a_b" to the target's level
 };
 
 class CoxPh final : public Scorer {

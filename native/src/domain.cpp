@@ -1,9 +1,9 @@
 #include "domain.hpp"
 
-#include <functional>
 #include <limits>
 
 #include "errors.hpp"
+#include "keyed_hash.hpp"
 
 namespace mojo {
 
@@ -24,7 +24,7 @@ LevelTable::LevelTable(const Domain& domain) : domain_(&domain), slots_(domain.s
 }
 
 std::size_t LevelTable::slot_of(std::string_view level) const {
-  std::uint64_t high = std::uint64_t{std::hash<std::string_view>()(level)} >> 32;
+  std::uint64_t high = keyed_hash(level) >> 32;
   std::size_t slot = high * slots_.size() >> 32;
   while (slots_[slot] != kNone && (*domain_)[slots_[slot]] != level)
     slot = slot + 1 == slots_.size() ? 0 : slot + 1;

@@ -61,7 +61,7 @@ class Domain {
 };
 
 // Finds a level by its text, with 6 bytes for each. Of equal levels the last counts, as in
-// h2o-genmodel's maps.
+// h2o-genmodel's maps. No file can choose levels that make it slow.
 class LevelTable {
  public:
   static constexpr std::uint32_t kNone = ~std::uint32_t{0};

@@ -8,6 +8,7 @@
 
 #include "byte_reader.hpp"
 #include "java_math.hpp"
+#include "keyed_hash.hpp"
 
 namespace mojo {
 namespace {
@@ -149,7 +150,7 @@ class SlopedTreeReader {
   ByteReader reader_;
   const std::string& name_;
   ExtendedIsolationForest& forest_;
-  std::unordered_map<std::int64_t, Record> records_;
+  std::unordered_map<std::int64_t, Record, KeyedHash> records_;
 };
 
 }  // namespace

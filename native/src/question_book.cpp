@@ -5,18 +5,16 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <span>
 #include <utility>
+
+#include "keyed_hash.hpp"
 
 namespace mojo {
 namespace {
 
 constexpr std::uint64_t kMostLevels = 4'000'000;  // words of 64 are counted in 16 bits
 constexpr std::size_t kFewSlots = 64;
-
-std::uint64_t mix(std::uint64_t hash, std::uint64_t value) {
-  hash = (hash ^ value) * 0x9e3779b97f4a7c15U;
-  return hash ^ hash >> 32;
-}
 
 Word low_bits(std::size_t count) { return count >= 64 ? ~Word{0} : (Word{1} << count) - 1; }
 
@@ -67,7 +65,7 @@ QuestionBook::Entry QuestionBook::make_number(const Node& node) {
 
 std::size_t QuestionBook::slot_of(Entry entry) const {
   std::size_t mask = slots_.size() - 1;
-  std::size_t slot = mix(0, std::bit_cast<std::uint64_t>(entry)) & mask;
+  std::size_t slot = keyed_hash(std::bit_cast<std::uint64_t>(entry)) & mask;
   while (slots_[slot] != 0 && entries_[slots_[slot] - 1] != entry) slot = (slot + 1) & mask;
   return slot;
 }
@@ -94,10 +92,8 @@ Word QuestionBook::Sets::fill(std::size_t set) const {
 }
 
 std::size_t QuestionBook::Sets::slot_of(const Word* meaning) const {
-  std::uint64_t hash = 0;
-  for (std::size_t w = 0; w < words; ++w) hash = mix(hash, meaning[w]);
   std::size_t mask = slots.size() - 1;
-  std::size_t slot = hash & mask;
+  std::size_t slot = keyed_hash(std::span(meaning, words)) & mask;
   while (slots[slot] != 0 && !std::equal(meaning, meaning + words, &meanings[(slots[slot] - 1) * words]))
     slot = (slot + 1) & mask;
   return slot;

@@ -4,6 +4,7 @@
 #include <unordered_set>
 
 #include "byte_reader.hpp"
+#include "keyed_hash.hpp"
 #include "text_values.hpp"
 #include "word_vectors.hpp"
 
@@ -34,7 +35,7 @@ std::vector<std::string> read_words(const ModelSource& source, std::size_t wante
   std::string content = source.archive.read_text(source.prefix + "vocabulary");
   if (!is_utf8(content)) throw FormatError("vocabulary is not UTF-8");
   std::vector<std::string> words;
-  std::unordered_set<std::string> seen;
+  std::unordered_set<std::string, KeyedHash> seen;
   for (std::string_view line : split_lines(content)) {
     words.emplace_back(trim(unescape(line)));
     if (!seen.insert(words.back()).second)

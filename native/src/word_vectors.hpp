@@ -7,6 +7,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "keyed_hash.hpp"
+
 namespace mojo {
 
 inline constexpr const char* kWordsNotRows =
@@ -30,7 +32,7 @@ class WordVectors {
   std::vector<std::string> words_;
   std::vector<float> values_;
   std::size_t width_;
-  std::unordered_map<std::string_view, std::size_t> places_;  // views into words_
+  std::unordered_map<std::string_view, std::size_t, KeyedHash> places_;  // views into words_
 };
 
 }  // namespace mojo

@@ -9,6 +9,7 @@
 
 #include "byte_reader.hpp"
 #include "byte_source.hpp"
+#include "keyed_hash.hpp"
 #include "limits.hpp"
 
 namespace mojo {
@@ -52,7 +53,7 @@ class ZipArchive {
   std::uint64_t directory_start_ = 0;
   std::uint64_t total_packed_ = 0;
   std::uint64_t total_unpacked_ = 0;
-  std::unordered_map<std::string_view, Entry> entries_;  // the names lie in the directory
+  std::unordered_map<std::string_view, Entry, KeyedHash> entries_;  // the names lie in the directory
 };
 
 }  // namespace mojo

@@ -2,9 +2,12 @@
 
 import subprocess
 import sys
+import timeit
+from functools import partial
 from pathlib import Path
 
 import mojo_scorer
+import numpy as np
 import pytest
 from mojo_scorer import FormatError
 
@@ -87,3 +90,43 @@ def test_a_thousand_levels_are_all_found(tmp_path: Path) -> None:
     at = model.feature_names.index(column)
     assert list(model.matrix([{column: level} for level in levels])[:, at]) == list(range(1000))
     assert model.domains[column] == levels
+
+
+MURMUR = 0xC6A4A7935BD1E995  # std::hash of GNU's library is MurmurHash64A with a fixed seed
+
+
+def mix(words: np.ndarray) -> np.ndarray:
+    words = words * np.uint64(MURMUR)
+    return (words ^ (words >> np.uint64(47))) * np.uint64(MURMUR)
+
+
+def unmix(words: np.ndarray) -> np.ndarray:
+    inverse = np.uint64(pow(MURMUR, -1, 1 << 64))
+    words = words * inverse
+    return (words ^ (words >> np.uint64(47))) * inverse
+
+
+def colliding_parts(state: int, count: int, rng: np.random.Generator) -> tuple[list[bytes], int]:
+    """Draw texts of 16 letters that all take Murmur from `state` to one next, which is returned too."""
+    first = rng.integers(ord("a"), ord("z") + 1, (1 << 20, 8)).astype(np.uint8)
+    between = (np.uint64(state) ^ mix(first.view("<u8")[:, 0])) * np.uint64(MURMUR)
+    second = unmix(between ^ np.uint64(state)).view(np.uint8).reshape(-1, 8)
+    readable = ((second > ord(" ")) & (second < 0x7F) & (second != ord("\\"))).all(axis=1)
+    parts = [bytes(row) for row in np.hstack([first, second])[readable][:count]]
+    assert len(parts) == count
+    return parts, state * MURMUR % 2**64
+
+
+def test_levels_whose_hashes_collide_load_like_any_others(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    starts, state = colliding_parts(0xC70F6907 ^ (32 * MURMUR % 2**64), 128, rng)  # of texts of 32 bytes
+    ends, _ = colliding_parts(state, 128, rng)
+    colliding = [start + end for start in starts for end in ends]
+    letters = rng.integers(ord("a"), ord("z") + 1, (len(colliding), 32)).astype(np.uint8)
+    loads = []
+    for levels in [colliding, [bytes(row) for row in letters]]:
+        path = tmp_path / f"{len(loads)}.zip"
+        write_zip(path, with_levels(len(levels), b"\n".join(levels)))
+        loads.append(partial(mojo_scorer.load, path))
+    crafted, usual = (min(timeit.repeat(load, number=1, repeat=7)) for load in loads)
+    assert crafted < 5 * usual

@@ -1,0 +1,86 @@
+#include "keyed_hash.hpp"
+
+#include <bit>
+#include <cstring>
+#include <random>
+
+namespace mojo {
+namespace {
+
+class SipState {
+ public:
+  explicit SipState(SipKey key)
+      : a_(key.low ^ 0x736f6d6570736575U),
+        b_(key.high ^ 0x646f72616e646f6dU),
+        c_(key.low ^ 0x6c7967656e657261U),
+        d_(key.high ^ 0x7465646279746573U) {}
+
+  void add(std::uint64_t word) {
+    d_ ^= word;
+    turn();
+    a_ ^= word;
+  }
+
+  std::uint64_t finish() {
+    c_ ^= 0xff;
+    for (int i = 0; i < 3; ++i) turn();
+    return a_ ^ b_ ^ c_ ^ d_;
+  }
+
+ private:
+  void turn() {
+    a_ += b_;
+    c_ += d_;
+    b_ = std::rotl(b_, 13) ^ a_;
+    d_ = std::rotl(d_, 16) ^ c_;
+    a_ = std::rotl(a_, 32);
+    c_ += b_;
+    a_ += d_;
+    b_ = std::rotl(b_, 17) ^ c_;
+    d_ = std::rotl(d_, 21) ^ a_;
+    c_ = std::rotl(c_, 32);
+  }
+
+  std::uint64_t a_, b_, c_, d_;
+};
+
+SipKey draw_key() {
+  std::random_device device;
+  auto word = [&device] { return std::uint64_t{device()} << 32 | device(); };
+  return {word(), word()};
+}
+
+SipKey process_key() {
+  static const SipKey key = draw_key();
+  return key;
+}
+
+}  // namespace
+
+std::uint64_t sip_hash(SipKey key, std::string_view bytes) {
+  SipState state(key);
+  const char* at = bytes.data();
+  std::size_t left = bytes.size();
+  for (; left >= 8; left -= 8, at += 8) {
+    std::uint64_t word;
+    std::memcpy(&word, at, 8);
+    state.add(word);
+  }
+  std::uint64_t last = std::uint64_t{bytes.size()} << 56;
+  for (std::size_t i = 0; i < left; ++i) last |= std::uint64_t{static_cast<unsigned char>(at[i])} << 8 * i;
+  state.add(last);
+  return state.finish();
+}
+
+std::uint64_t keyed_hash(std::string_view bytes) { return sip_hash(process_key(), bytes); }
+
+// All keys of such a table are equally long: their length need not be hashed.
+std::uint64_t keyed_hash(std::span<const std::uint64_t> words) {
+  SipState state(process_key());
+  for (std::uint64_t word : words) state.add(word);
+  return state.finish();
+}
+
+std::uint64_t keyed_hash(std::uint64_t word) { return keyed_hash(std::span(&word, 1)); }
+
+}  // namespace mojo
