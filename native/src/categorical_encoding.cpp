@@ -43,7 +43,6 @@ class EncodingReader {
 
   Domain read_lines(const std::string& name, std::int64_t count) {
     std::string text = source_.archive.read_text(source_.prefix + name);
-    if (!is_utf8(text)) throw FormatError(source_.prefix + name + " is not UTF-8");
     Domain lines;
     lines.reserve(static_cast<std::size_t>(std::min<std::int64_t>(count, std::ssize(text))), text.size());
     for_each_line(text, [&](std::string_view line) { lines.push_back(trim(unescape(line))); });

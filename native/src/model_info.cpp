@@ -68,10 +68,7 @@ Domain read_domain(ZipArchive& archive, const std::string& name, std::int64_t le
   if (levels > most)
     throw FormatError("model.ini: " + name + " has " + std::to_string(levels) + " levels, the limit is " +
                       std::to_string(most));
-  std::vector<std::uint8_t> bytes;
-  archive.read(name, bytes);
-  std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  if (!is_utf8(text)) throw FormatError(name + " is not UTF-8");
+  std::string text = archive.read_text(name);
   std::int64_t lines = 0;
   for_each_line(text, [&](std::string_view) { ++lines; });
   // There are not so many short texts. Without this, the place of a level would be most of what it takes.
@@ -225,7 +222,6 @@ ModelInfo read_model_info(ZipArchive& archive, const std::string& prefix, const 
   std::string name = prefix + "model.ini";
   if (!archive.contains(name)) throw FormatError("not a MOJO: " + name + " is missing");
   std::string text = archive.read_text(name);
-  if (!is_utf8(text)) throw FormatError(name + " is not UTF-8");
   Sections sections = parse_sections(text);
 
   ModelInfo info;

@@ -33,7 +33,6 @@ class Word2Vec final : public Scorer {
 
 std::vector<std::string> read_words(const ModelSource& source, std::size_t wanted) {
   std::string content = source.archive.read_text(source.prefix + "vocabulary");
-  if (!is_utf8(content)) throw FormatError("vocabulary is not UTF-8");
   std::vector<std::string> words;
   std::unordered_set<std::string, KeyedHash> seen;
   for (std::string_view line : split_lines(content)) {

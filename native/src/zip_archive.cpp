@@ -208,7 +208,9 @@ void ZipArchive::read(std::string_view name, std::vector<std::uint8_t>& out) con
 std::string ZipArchive::read_text(std::string_view name) const {
   std::vector<std::uint8_t> bytes;
   read(name, bytes);
-  return {bytes.begin(), bytes.end()};
+  std::string text(bytes.begin(), bytes.end());
+  if (!is_utf8(text)) throw FormatError(std::string(name) + " is not UTF-8");
+  return text;
 }
 
 }  // namespace mojo

@@ -32,6 +32,8 @@ class ZipArchive {
   // Inflates one entry into `out` (its capacity is reused) and checks size and CRC. Safe from several
   // threads.
   void read(std::string_view name, std::vector<std::uint8_t>& out) const;
+  // The same of a text. Whatever becomes a name or a level comes from here: Python has no strings of other
+  // bytes. Throws FormatError where it is not UTF-8.
   std::string read_text(std::string_view name) const;
 
  private:

@@ -60,6 +60,14 @@ def test_an_encoder_without_its_map(tmp_path: Path) -> None:
         mojo_scorer.load(write_zip(tmp_path / "te.zip", entries))
 
 
+@pytest.mark.parametrize("file", [MAP, PRESENCE, INPUTS, "input_output_columns_map.ini"])
+def test_names_in_another_encoding(file: str, tmp_path: Path) -> None:
+    entries = read_entries("targetencoder_binomial")
+    entries[FOLDER + file] = entries[FOLDER + file].replace(b"few", b"f\xeaw")
+    with pytest.raises(FormatError, match=f"{file} is not UTF-8"):
+        mojo_scorer.load(write_zip(tmp_path / "te.zip", entries))
+
+
 def test_a_level_without_encoding_is_named() -> None:
     model = mojo_scorer.load(Path(__file__).parent / "zoo" / "targetencoder_binomial.zip")
     with pytest.raises(RowError, match="row 1: column some: level 77 has no encoding"):
