@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 #include <string>
 
 namespace nb = nanobind;
@@ -9,25 +10,31 @@ namespace nb = nanobind;
 namespace mojo {
 namespace {
 
-nb::handle numpy_empty() {
-  // Never released: the interpreter may be gone before a destructor would run.
-  static const nb::handle function = nb::object(nb::module_::import_("numpy").attr("empty")).release();
-  return function;
+// Never released: the interpreter may be gone before a destructor would run.
+nb::handle keep_from_numpy(const char* name) {
+  return nb::object(nb::module_::import_("numpy").attr(name)).release();
 }
 
-// Whether `view` is now one of doubles with so many dimensions.
+// Whether `view` is now one of doubles with so many dimensions, NaN where they are masked.
 bool view_doubles(nb::handle array, int dimensions, Py_buffer& view) {
   if (PyObject_GetBuffer(array.ptr(), &view, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT) != 0) {
     PyErr_Clear();
     return false;
   }
-  if (view.ndim == dimensions && view.itemsize == sizeof(double) && std::strcmp(view.format, "d") == 0)
-    return true;
+  bool fits =
+      view.ndim == dimensions && view.itemsize == sizeof(double) && std::strcmp(view.format, "d") == 0;
+  if (fits && !is_masked(array)) return true;
   PyBuffer_Release(&view);
-  return false;
+  // The view keeps the copy.
+  return fits && view_doubles(array.attr("filled")(std::numeric_limits<double>::quiet_NaN()), dimensions, view);
 }
 
 }  // namespace
+
+bool is_masked(nb::handle array) {
+  static const nb::handle plain = keep_from_numpy("ndarray");
+  return !array.type().is(plain) && nb::hasattr(array, "hardmask");
+}
 
 NumpyArray::NumpyArray(std::size_t size) : NumpyArray(nb::object(nb::int_(size))) {}
 
@@ -35,7 +42,8 @@ NumpyArray::NumpyArray(std::size_t rows, std::size_t width)
     : NumpyArray(nb::object(nb::make_tuple(rows, width))) {}
 
 NumpyArray::NumpyArray(nb::object shape) {
-  array_ = nb::steal(PyObject_CallOneArg(numpy_empty().ptr(), shape.ptr()));
+  static const nb::handle empty = keep_from_numpy("empty");
+  array_ = nb::steal(PyObject_CallOneArg(empty.ptr(), shape.ptr()));
   if (!array_.is_valid()) throw nb::python_error();
   Py_buffer view;
   if (PyObject_GetBuffer(array_.ptr(), &view, PyBUF_WRITABLE) != 0) throw nb::python_error();

@@ -9,6 +9,9 @@
 
 namespace mojo {
 
+// NumPy's masked arrays hand out the numbers below their mask; no other arrays or columns have a hardmask.
+bool is_masked(nanobind::handle array);
+
 // A new array; its values are not set.
 class NumpyArray {
  public:
@@ -27,7 +30,8 @@ class NumpyArray {
 
 nanobind::object copy_to_matrix(std::span<const double> values, std::size_t rows, std::size_t width);
 
-// A view of a C-contiguous matrix of doubles that someone else owns. Throws TypeError for anything else.
+// A view of a C-contiguous matrix of doubles that someone else owns; masked cells are NaN. Throws TypeError for
+// anything else.
 class MatrixView {
  public:
   explicit MatrixView(nanobind::handle matrix);

@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+#include "numpy_arrays.hpp"
+
 namespace nb = nanobind;
 
 namespace mojo {
@@ -34,9 +36,6 @@ nb::object as_sequence(nb::handle column, std::string_view name) {
 
 using Doubles = nb::ndarray<const double, nb::ndim<1>, nb::device::cpu, nb::ro>;
 using Doubles2 = nb::ndarray<const double, nb::ndim<2>, nb::device::cpu, nb::ro>;
-
-// NumPy's masked arrays hand out the numbers below their mask; no other arrays or columns have a hardmask.
-bool is_masked(nb::handle array) { return nb::hasattr(array, "hardmask"); }
 
 Records copy_matrix(const Doubles2& matrix, std::size_t width) {
   if (matrix.shape(1) != width) {

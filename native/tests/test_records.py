@@ -103,6 +103,19 @@ def test_masked_cells_of_a_matrix_are_missing(model: mojo_scorer.Model) -> None:
     np.testing.assert_array_equal(model.matrix(masked), masked.filled(np.nan))
 
 
+def test_masked_cells_are_missing_where_no_copy_is_needed() -> None:
+    model = mojo_scorer.load(ZOO / "gbm_platt.zip")
+    matrix = model.matrix({"alpha": [1, 2, 1.5], "few": ["red", "blue", None]})
+    masked = np.ma.masked_array(matrix, mask=matrix == 2)
+    scores = model.score(masked.filled(np.nan))
+    assert not np.array_equal(scores, model.score(matrix))
+    np.testing.assert_array_equal(model.score(masked), scores)
+    hidden = np.ma.masked_array(scores, mask=[[False, False], [True, True], [False, False]])
+    np.testing.assert_array_equal(model.calibrate(hidden), model.calibrate(hidden.filled(np.nan)))
+    fill = np.ma.masked_array(np.full(matrix.shape[1], 7.0), mask=True)
+    np.testing.assert_array_equal(model.score_records({"alpha": [None]}, fill=fill), model.score_records([{}]))
+
+
 def test_level_may_carry_its_column_name() -> None:
     # As EasyPredict: a level is also found as <column>.<value>. No model of the zoo has such levels.
     model = mojo_scorer.load(ZOO / "gbm_binomial.zip")
