@@ -28,13 +28,18 @@ bool is_gap(nb::handle value) {
   nb::object differs = nb::steal(PyObject_RichCompare(value.ptr(), value.ptr(), Py_NE));
   bool gap = differs.is_valid() &&
              (differs.is(value) || (!PySequence_Check(value.ptr()) && PyObject_IsTrue(differs.ptr()) == 1));
-  PyErr_Clear();
+  forget_error();
   return gap;
 }
 
 }  // namespace
 
 std::string name_type(nb::handle value) { return Py_TYPE(value.ptr())->tp_name; }
+
+void forget_error() {
+  if (PyErr_Occurred() && !PyErr_ExceptionMatches(PyExc_Exception)) throw nb::python_error();
+  PyErr_Clear();
+}
 
 std::vector<LevelTable> make_level_tables(const Model& model) {
   std::vector<LevelTable> tables;
@@ -83,7 +88,7 @@ double RecordColumns::convert(nb::handle value, RecordPlace place) const {
     nb::object converted = nb::steal(PyNumber_Check(value.ptr()) ? PyNumber_Float(value.ptr()) : nullptr);
     if (!converted.is_valid()) {
       bool large = PyErr_Occurred() && PyErr_ExceptionMatches(PyExc_OverflowError);
-      PyErr_Clear();
+      forget_error();
       throw RowError(describe(place) + "a " + name_type(value) +
                      (large         ? " is too large for a double"
                       : categorical ? " is not a level: pass its text, or None"

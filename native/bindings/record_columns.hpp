@@ -41,6 +41,10 @@ struct RecordPlace {
 
 std::string name_type(nanobind::handle value);
 
+// Clears Python's error, where there is one, for a RowError that says more. What is no Exception, such as
+// KeyboardInterrupt, is thrown on.
+void forget_error();
+
 // One per feature of the model, which must outlive them; empty where it is a number. Millions of levels take
 // a while, and need no GIL.
 std::vector<LevelTable> make_level_tables(const Model& model);

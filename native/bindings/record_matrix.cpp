@@ -78,9 +78,9 @@ Records RecordReader::read(nb::handle data, const ReadOptions& options) const {
     try {
       ArrowStream table(data);
       return check(read_table(table, options));
-    } catch (nb::python_error&) {
+    } catch (nb::python_error& error) {
       // pandas cannot export columns of mixed objects, or anything where pyarrow is missing.
-      if (!mapping) throw;
+      if (!mapping || !error.matches(PyExc_Exception)) throw;
     }
   }
   if (mapping) return check(read_columns(as_dict(data), options));
@@ -119,7 +119,7 @@ Records RecordReader::read_columns(nb::dict given, const ReadOptions& options) c
     Py_ssize_t length = PyUnicode_Check(column.ptr()) ? -1 : PyObject_Size(column.ptr());
     std::string shown = nb::str(name).c_str();
     if (length < 0) {
-      PyErr_Clear();
+      forget_error();
       throw RowError("column '" + shown + "' is a " + name_type(column) +
                      ": pass a list or array, or one row as [row]");
     }

@@ -183,6 +183,50 @@ def test_refused_records(model: mojo_scorer.Model, data: object, message: str) -
         model.predict(data)  # type: ignore[arg-type]
 
 
+class Interrupted:
+    """Whatever Python runs for the scorer may meet Ctrl-C."""
+
+    def __init__(self, method: str) -> None:
+        self.method = method
+
+    def stop(self, method: str) -> None:
+        if method == self.method:
+            raise KeyboardInterrupt
+
+    def __ne__(self, other: object) -> bool:
+        self.stop("__ne__")
+        return False
+
+    def __float__(self) -> float:
+        self.stop("__float__")
+        return 1.0
+
+    def __len__(self) -> int:
+        self.stop("__len__")
+        return 1
+
+    def __arrow_c_stream__(self, schema: object = None) -> object:
+        raise KeyboardInterrupt
+
+    def keys(self) -> list[str]:
+        return []
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        [{"alpha": Interrupted("__ne__")}],
+        [{"alpha": Interrupted("__float__")}],
+        {"alpha": Interrupted("__len__")},
+        Interrupted("__arrow_c_stream__"),
+    ],
+    ids=["compared", "converted", "measured", "exported"],
+)
+def test_an_interrupt_is_no_bad_value(model: mojo_scorer.Model, data: object) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        model.matrix(data)  # type: ignore[arg-type]
+
+
 def test_unseen_levels(model: mojo_scorer.Model) -> None:
     rows = [{"few": "red"}, {"few": "nevér"}]
     assert np.isnan(model.matrix(rows, unseen="na")[1, 3])
