@@ -1,5 +1,7 @@
 #include "record_columns.hpp"
 
+#include <nanobind/stl/string.h>
+
 #include <cmath>
 #include <set>
 #include <utility>
@@ -35,6 +37,12 @@ bool is_gap(nb::handle value) {
 }  // namespace
 
 std::string name_type(nb::handle value) { return Py_TYPE(value.ptr())->tp_name; }
+
+bool is_date(nb::handle value) {
+  nb::object kind = nb::getattr(nb::getattr(value, "dtype", nb::none()), "kind", nb::none());
+  std::string name;
+  return nb::try_cast(kind, name) && (name == "M" || name == "m");
+}
 
 void forget_error() {
   if (PyErr_Occurred() && !PyErr_ExceptionMatches(PyExc_Exception)) throw nb::python_error();
@@ -85,7 +93,8 @@ double RecordColumns::convert(nb::handle value, RecordPlace place) const {
   } else {
     // Text-like things become numbers through __float__ only if they are numbers; bytes and dates are
     // refused.
-    nb::object converted = nb::steal(PyNumber_Check(value.ptr()) ? PyNumber_Float(value.ptr()) : nullptr);
+    bool number_like = PyLong_Check(value.ptr()) || (PyNumber_Check(value.ptr()) && !is_date(value));
+    nb::object converted = nb::steal(number_like ? PyNumber_Float(value.ptr()) : nullptr);
     if (!converted.is_valid()) {
       bool large = PyErr_Occurred() && PyErr_ExceptionMatches(PyExc_OverflowError);
       forget_error();

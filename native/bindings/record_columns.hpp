@@ -41,6 +41,9 @@ struct RecordPlace {
 
 std::string name_type(nanobind::handle value);
 
+// Whether it is a date or duration of NumPy, or an array of them. They turn into numbers when asked.
+bool is_date(nanobind::handle value);
+
 // Clears Python's error, where there is one, for a RowError that says more. What is no Exception, such as
 // KeyboardInterrupt, is thrown on.
 void forget_error();

@@ -22,11 +22,13 @@ nb::dict as_dict(nb::handle mapping) {
   return copy;
 }
 
-// A list or tuple of the column's values; NumPy and pandas columns know how to become one.
+// A list or tuple of the column's values; NumPy and pandas columns know how to become one. Dates of NumPy would
+// become integers there.
 nb::object as_sequence(nb::handle column, std::string_view name) {
   nb::object values = nb::borrow(column);
   if (!PyList_Check(values.ptr()) && !PyTuple_Check(values.ptr()) && nb::hasattr(values, "tolist"))
-    values = values.attr("tolist")();
+    values = is_date(values) ? nb::steal(PySequence_List(values.ptr())) : values.attr("tolist")();
+  if (!values.is_valid()) throw nb::python_error();
   if (!PyList_Check(values.ptr()) && !PyTuple_Check(values.ptr())) {
     throw RowError("column '" + std::string(name) + "' is a " + name_type(column) +
                    ": pass a list or a one-dimensional array");

@@ -173,6 +173,11 @@ def test_numbers_of_every_type(model: mojo_scorer.Model) -> None:
         ([{"alpha": 10**400}], "column 'alpha': a int is too large for a double"),
         ([{"alpha": 1j}], "a complex is not a number: pass one, or None"),
         ([{"alpha": datetime.date(2020, 1, 1)}], "a datetime.date is not a number"),
+        ([{"alpha": np.datetime64("2020-01-01", "ns")}], "a numpy.datetime64 is not a number"),
+        ([{"alpha": np.timedelta64(1, "s")}], "a numpy.timedelta64 is not a number"),
+        ([{"alpha": np.array("2020-01-01", "M8[ns]")}], "a numpy.ndarray is not a number"),
+        ({"alpha": np.array(["NaT", "2020-01-01"], "M8[ns]")}, "row 1, .* a numpy.datetime64 is not a number"),
+        ({"alpha": np.array([1], "m8[ns]")}, "a numpy.timedelta64 is not a number"),
         ([{"few": Decimal(1)}], "pass the level as text, not a decimal.Decimal"),
     ],
 )
