@@ -21,6 +21,12 @@ bool bit(const void* buffer, std::int64_t at) {
   return (static_cast<const unsigned char*>(buffer)[at / 8] >> (at % 8)) & 1;
 }
 
+// `at` counts from the start of the buffers. Arrays without buffers know no nulls.
+bool is_null(const ArrowArray& array, std::int64_t at) {
+  const void* validity = array.null_count == 0 || array.n_buffers == 0 ? nullptr : array.buffers[0];
+  return validity && !bit(validity, at);
+}
+
 // Arrow's letters for numbers, without float16, decimals, dates and times.
 bool is_number(const std::string& type) {
   return type.size() == 1 && std::strchr("bcCsSiIlLfg", type[0]) != nullptr;
@@ -30,9 +36,17 @@ bool is_text_type(const std::string& type) { return type == "u" || type == "U" |
 
 }  // namespace
 
-ArrowColumn::ArrowColumn(const ArrowSchema& schema, const ArrowArray& array, std::int64_t offset,
-                         std::int64_t length)
-    : schema_(schema), array_(array), offset_(offset + array.offset), length_(length), type_(schema.format) {
+ArrowColumn::ArrowColumn(const ArrowSchema& schema, const ArrowArray& array, const ArrowArray& batch)
+    : ArrowColumn(schema, array, &batch, batch.offset, batch.length) {}
+
+ArrowColumn::ArrowColumn(const ArrowSchema& schema, const ArrowArray& array, const ArrowArray* batch,
+                         std::int64_t offset, std::int64_t length)
+    : schema_(schema),
+      array_(array),
+      batch_(batch),
+      offset_(offset + array.offset),
+      length_(length),
+      type_(schema.format) {
   if (offset + length > array.length)
     throw RowError("column '" + std::string(schema.name ? schema.name : "") + "' is shorter than its batch");
   if (schema.dictionary) {
@@ -59,8 +73,7 @@ void ArrowColumn::require_buffers(std::int64_t count) const {
 
 bool ArrowColumn::is_missing(std::int64_t row) const {
   if (kind_ == Kind::nothing) return true;
-  const void* validity = array_.null_count == 0 ? nullptr : array_.buffers[0];
-  return validity && !bit(validity, offset_ + row);
+  return is_null(array_, offset_ + row) || (batch_ && is_null(*batch_, batch_->offset + row));
 }
 
 double ArrowColumn::number(std::int64_t row) const {
@@ -109,7 +122,7 @@ std::string_view ArrowColumn::text(std::int64_t row) const {
 }
 
 ArrowColumn ArrowColumn::dictionary() const {
-  return {*schema_.dictionary, *array_.dictionary, 0, array_.dictionary->length};
+  return {*schema_.dictionary, *array_.dictionary, nullptr, 0, array_.dictionary->length};
 }
 
 ArrowStream::ArrowStream(nb::handle source) : capsule_(source.attr("__arrow_c_stream__")()) {
@@ -145,7 +158,7 @@ std::optional<std::int64_t> ArrowStream::find(std::string_view name) const {
 }
 
 ArrowColumn ArrowStream::column(std::int64_t index) const {
-  return {*schema_.children[index], *batch_.children[index], batch_.offset, batch_.length};
+  return {*schema_.children[index], *batch_.children[index], batch_};
 }
 
 void ArrowStream::fail(const char* what) {

@@ -15,8 +15,9 @@ namespace mojo {
 // One column of one batch. A view: the stream that gave it must live.
 class ArrowColumn {
  public:
-  // `offset` and `length` are the batch's. Throws RowError when the column's type is not understood.
-  ArrowColumn(const ArrowSchema& schema, const ArrowArray& array, std::int64_t offset, std::int64_t length);
+  // Rows that are null in the batch are missing in each of its columns. Throws RowError when the column's type
+  // is not understood.
+  ArrowColumn(const ArrowSchema& schema, const ArrowArray& array, const ArrowArray& batch);
 
   std::int64_t length() const { return length_; }
   bool is_text() const { return kind_ == Kind::text; }
@@ -32,10 +33,14 @@ class ArrowColumn {
  private:
   enum class Kind { number, text, dictionary, nothing };
 
+  // The values of a dictionary, which no batch holds, have none.
+  ArrowColumn(const ArrowSchema& schema, const ArrowArray& array, const ArrowArray* batch,
+              std::int64_t offset, std::int64_t length);
   void require_buffers(std::int64_t count) const;
 
   const ArrowSchema& schema_;
   const ArrowArray& array_;
+  const ArrowArray* batch_;
   std::int64_t offset_;  // of row 0 in the buffers
   std::int64_t length_;
   Kind kind_ = Kind::number;

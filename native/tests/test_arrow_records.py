@@ -69,6 +69,17 @@ def test_unsigned_and_boolean_numbers(model: mojo_scorer.Model) -> None:
     assert np.isnan(matrix[:, 2:]).all()
 
 
+def test_null_rows_are_gaps_in_every_column(model: mojo_scorer.Model) -> None:
+    table = table_of(few=pa.dictionary(pa.int8(), pa.string()))
+    null = [at % 3 == 1 for at in range(len(ROWS))]
+    rows = pa.StructArray.from_arrays(
+        [column.combine_chunks() for column in table.columns], names=table.column_names, mask=pa.array(null)
+    )
+    expected = model.matrix([{} if gone else row for gone, row in zip(null, ROWS, strict=True)])
+    np.testing.assert_array_equal(model.matrix(pa.chunked_array([rows])), expected)
+    np.testing.assert_array_equal(model.matrix(pa.chunked_array([rows.slice(3, 7)])), expected[3:10])
+
+
 def test_text_numbers_and_repeated_names(model: mojo_scorer.Model) -> None:
     matrix = model.matrix(pa.table([["1"], ["0x1.8p3"]], names=["alpha", "alpha"]))
     assert matrix[0, 0] == 12
