@@ -1,8 +1,11 @@
 #include "arrow_stream.hpp"
 
+#include <cmath>
+#include <cstdio>
 #include <cstring>
 
 #include "errors.hpp"
+#include "java_numbers.hpp"
 
 namespace nb = nanobind;
 
@@ -27,9 +30,28 @@ bool is_null(const ArrowArray& array, std::int64_t at) {
   return validity && !bit(validity, at);
 }
 
-// Arrow's letters for numbers, without float16, decimals, dates and times.
+// Arrow's letters for numbers, without decimals, dates and times.
 bool is_number(const std::string& type) {
-  return type.size() == 1 && std::strchr("bcCsSiIlLfg", type[0]) != nullptr;
+  return type.size() == 1 && std::strchr("bcCsSiIlLefg", type[0]) != nullptr;
+}
+
+bool is_integer(const std::string& type) { return is_number(type) && !std::strchr("befg", type[0]); }
+
+// The scale of "d:precision,scale", which is a decimal of 128 bits; of others a width follows.
+std::optional<int> decimal_scale(const std::string& type) {
+  int precision = 0, scale = 0, end = 0;
+  if (std::sscanf(type.c_str(), "d:%d,%d%n", &precision, &scale, &end) < 2) return std::nullopt;
+  return static_cast<std::size_t>(end) == type.size() ? std::optional(scale) : std::nullopt;
+}
+
+double widen_half(std::uint16_t half) {
+  int exponent = half >> 10 & 31;
+  double fraction = half & 1023;
+  double size = exponent == 0   ? std::ldexp(fraction, -24)
+                : exponent < 31 ? std::ldexp(fraction + 1024, exponent - 25)
+                : fraction == 0 ? INFINITY
+                                : NAN;
+  return half >> 15 ? -size : size;
 }
 
 bool is_text_type(const std::string& type) { return type == "u" || type == "U" || type == "vu"; }
@@ -51,12 +73,16 @@ ArrowColumn::ArrowColumn(const ArrowSchema& schema, const ArrowArray& array, con
     throw RowError("column '" + std::string(schema.name ? schema.name : "") + "' is shorter than its batch");
   if (schema.dictionary) {
     kind_ = Kind::dictionary;
-    if (!array.dictionary || !is_number(type_) || type_ == "b" || type_ == "f" || type_ == "g")
+    if (!array.dictionary || !is_integer(type_))
       throw RowError("a dictionary of Arrow type '" + type_ + "' is not understood");
   } else if (type_ == "n") {
     kind_ = Kind::nothing;
   } else if (is_text_type(type_)) {
     kind_ = Kind::text;
+  } else if (std::optional<int> scale = decimal_scale(type_)) {
+    scale_ = *scale;
+  } else if (!is_number(type_) && holds_nothing()) {
+    kind_ = Kind::nothing;
   } else if (!is_number(type_)) {
     throw RowError("column '" + std::string(schema.name ? schema.name : "") + "' has Arrow type '" + type_ +
                    "': cast it to a number, to text or to a dictionary of text");
@@ -71,6 +97,14 @@ void ArrowColumn::require_buffers(std::int64_t count) const {
     throw RowError("column '" + std::string(schema_.name ? schema_.name : "") + "' lacks buffers");
 }
 
+// Whether all are null, as in a pandas column of NaT alone.
+bool ArrowColumn::holds_nothing() const {
+  for (std::int64_t row = 0; row < length_; ++row) {
+    if (!is_missing(row)) return false;
+  }
+  return true;
+}
+
 bool ArrowColumn::is_missing(std::int64_t row) const {
   if (kind_ == Kind::nothing) return true;
   return is_null(array_, offset_ + row) || (batch_ && is_null(*batch_, batch_->offset + row));
@@ -81,11 +115,26 @@ double ArrowColumn::number(std::int64_t row) const {
   std::int64_t at = offset_ + row;
   switch (format_) {
     case 'b': return bit(data, at) ? 1 : 0;
+    case 'd': return decimal(row);
+    case 'e': return widen_half(load<std::uint16_t>(data, at));
     case 'f': return static_cast<double>(load<float>(data, at));
     case 'g': return load<double>(data, at);
     case 'L': return static_cast<double>(load<std::uint64_t>(data, at));
     default: return static_cast<double>(code(row));
   }
+}
+
+// Through its digits, so that it is rounded once, as Python does.
+double ArrowColumn::decimal(std::int64_t row) const {
+  std::int64_t at = 2 * (offset_ + row);
+  auto low = load<std::uint64_t>(array_.buffers[1], at), high = load<std::uint64_t>(array_.buffers[1], at + 1);
+  auto rest = static_cast<unsigned __int128>(high) << 64 | low;
+  bool negative = static_cast<std::int64_t>(high) < 0;
+  if (negative) rest = -rest;
+  std::string digits;
+  do digits.insert(digits.begin(), static_cast<char>('0' + static_cast<int>(rest % 10)));
+  while ((rest /= 10) != 0);
+  return *parse_decimal((negative ? "-" : "") + digits + "e" + std::to_string(-std::int64_t{scale_}));
 }
 
 std::int64_t ArrowColumn::code(std::int64_t row) const {

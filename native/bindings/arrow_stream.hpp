@@ -37,6 +37,8 @@ class ArrowColumn {
   ArrowColumn(const ArrowSchema& schema, const ArrowArray& array, const ArrowArray* batch,
               std::int64_t offset, std::int64_t length);
   void require_buffers(std::int64_t count) const;
+  bool holds_nothing() const;
+  double decimal(std::int64_t row) const;
 
   const ArrowSchema& schema_;
   const ArrowArray& array_;
@@ -45,6 +47,7 @@ class ArrowColumn {
   std::int64_t length_;
   Kind kind_ = Kind::number;
   char format_ = 0;  // the first character of Arrow's format string
+  int scale_ = 0;    // of decimals: how many digits stand behind the point
   std::string type_;
 };
 

@@ -1,5 +1,6 @@
 """Tables through the Arrow C interface give the matrix that the same values give as dicts."""
 
+from decimal import Decimal
 from pathlib import Path
 
 import mojo_scorer
@@ -67,6 +68,33 @@ def test_unsigned_and_boolean_numbers(model: mojo_scorer.Model) -> None:
     np.testing.assert_array_equal(matrix[:4, 0], [np.nan, 0, 1, 1])
     np.testing.assert_array_equal(matrix[:4, 1], [1, float(wide), np.nan, 0])
     assert np.isnan(matrix[:, 2:]).all()
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pa.array([Decimal(text) for text in ["1.10", "-0.07", "99999999999999999999.01"]] + [None] * 9),
+        pa.array([None, Decimal(-(10**37)), Decimal(0)] * 4, pa.decimal128(38, 0)),
+        pa.array([Decimal(1200), None, Decimal(-100)] * 4, pa.decimal128(5, -2)),
+        pa.array(np.array([1.5, -65504, 6e-8, 0.1, np.inf, np.nan] * 2, np.float16)),
+    ],
+    ids=["decimals", "long decimals", "hundreds", "halves"],
+)
+def test_decimals_and_halves_are_the_numbers_that_they_are_in_dicts(
+    model: mojo_scorer.Model, values: pa.Array
+) -> None:
+    table = pa.table({"alpha": values})
+    expected = model.matrix(table.to_pylist())
+    np.testing.assert_array_equal(model.matrix(table), expected)
+    np.testing.assert_array_equal(model.matrix(table.slice(1)), expected[1:])
+
+
+def test_columns_without_values_have_no_type_to_refuse(model: mojo_scorer.Model) -> None:
+    frame = pd.DataFrame({"alpha": [pd.NaT, pd.NaT], "few": [pd.NaT, pd.NaT]})
+    assert np.isnan(model.matrix(frame)).all()
+    frame["alpha"] = [pd.NaT, pd.Timestamp("2020-01-01")]
+    with pytest.raises(RowError, match="column 'alpha' has Arrow type 'ts.:'"):
+        model.matrix(frame)
 
 
 def test_null_rows_are_gaps_in_every_column(model: mojo_scorer.Model) -> None:
@@ -148,6 +176,7 @@ def test_counts(model: mojo_scorer.Model) -> None:
     [
         (pa.table({"few": [1, 2]}), "row 0, column 'few': the column is categorical"),
         (pa.table({"alpha": pa.array([1, 2], pa.timestamp("ms"))}), "column 'alpha' has Arrow type 'tsm:'"),
+        (pa.table({"alpha": pa.array([Decimal(1)], pa.decimal256(1, 0))}), "has Arrow type 'd:1,0,256'"),
         (pa.table({"alpha": [[1.0], [2.0]]}), "column 'alpha' has Arrow type '\\+l'"),
         (pa.chunked_array([[1.0, 2.0]]), "Arrow stream of type 'g': pass a table"),
     ],
