@@ -22,14 +22,16 @@ nb::dict as_dict(nb::handle mapping) {
   return copy;
 }
 
-// A list or tuple of the column's values; NumPy and pandas columns know how to become one. Dates of NumPy would
-// become integers there.
+// The column's values in Python's types: columns of NumPy and pandas, polars and pyarrow know how to make a list
+// of them. Dates of NumPy would become integers there.
 nb::object as_sequence(nb::handle column, std::string_view name) {
   nb::object values = nb::borrow(column);
-  if (!PyList_Check(values.ptr()) && !PyTuple_Check(values.ptr()) && nb::hasattr(values, "tolist"))
-    values = is_date(values) ? nb::steal(PySequence_List(values.ptr())) : values.attr("tolist")();
-  if (!values.is_valid()) throw nb::python_error();
-  if (!PyList_Check(values.ptr()) && !PyTuple_Check(values.ptr())) {
+  if (PyList_Check(values.ptr()) || PyTuple_Check(values.ptr()) || is_date(values)) return values;
+  for (const char* method : {"tolist", "to_list", "to_pylist"}) {
+    if (nb::hasattr(values, method)) return values.attr(method)();
+  }
+  bool bytes = PyBytes_Check(values.ptr()) || PyByteArray_Check(values.ptr());
+  if (!PySequence_Check(values.ptr()) || bytes || is_mapping(values)) {
     throw RowError("column '" + std::string(name) + "' is a " + name_type(column) +
                    ": pass a list or a one-dimensional array");
   }

@@ -3,15 +3,18 @@
 import datetime
 import threading
 import time
-from collections import OrderedDict
+from collections import OrderedDict, UserDict, deque
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import mojo_scorer
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 from mojo_scorer import RowError
 
@@ -85,6 +88,22 @@ def test_numpy_columns(model: mojo_scorer.Model) -> None:
     np.testing.assert_array_equal(matrix[:, 2], [1, 0] * 3)
     np.testing.assert_array_equal(matrix[:, 4], [1, NAN] * 3)
     assert np.isnan(matrix[:, 5]).all()
+
+
+@pytest.mark.parametrize(
+    ("numbers", "levels"),
+    [
+        (range(3), deque(["red", None, "blue"])),
+        (pl.Series([0, 1, 2]), pl.Series(["red", None, "blue"])),
+        (pa.chunked_array([[0], [1, 2]]), pa.chunked_array([["red", None], ["blue"]])),
+        (pa.array([0, 1, 2]), pa.array(["red", None, "blue"]).dictionary_encode()),
+        (pd.Series([0, 1, 2]), pd.Series(["red", None, "blue"], dtype="category")),
+    ],
+    ids=["sequences", "polars", "chunks", "pyarrow", "pandas"],
+)
+def test_columns_of_every_kind(model: mojo_scorer.Model, numbers: Any, levels: Any) -> None:
+    expected = model.matrix({"alpha": [0, 1, 2], "few": ["red", None, "blue"]})
+    np.testing.assert_array_equal(model.matrix({"alpha": numbers, "few": levels}), expected)
 
 
 @pytest.mark.parametrize("dtype", [float, np.float32, int])
@@ -168,6 +187,8 @@ def test_numbers_of_every_type(model: mojo_scorer.Model) -> None:
         ({"alpha": 1.0}, "column 'alpha' is a float"),
         ({"few": "red"}, "column 'few' is a str"),
         ({"alpha": [1.0], "few": ["red", "red"]}, "column 'few' has 2 values, others have 1"),
+        ({"alpha": b"12"}, "column 'alpha' is a bytes: pass a list"),
+        ({"alpha": UserDict(a=1)}, "column 'alpha' is a UserDict: pass a list"),
         ({"alpha": {1.0}}, "column 'alpha' is a set"),
         ({"alpha": 10**400, "few": 1}, "column 'alpha'"),
         ([{"alpha": 10**400}], "column 'alpha': a int is too large for a double"),
