@@ -93,7 +93,7 @@ def test_columns_without_values_have_no_type_to_refuse(model: mojo_scorer.Model)
     frame = pd.DataFrame({"alpha": [pd.NaT, pd.NaT], "few": [pd.NaT, pd.NaT]})
     assert np.isnan(model.matrix(frame)).all()
     frame["alpha"] = [pd.NaT, pd.Timestamp("2020-01-01")]
-    with pytest.raises(RowError, match="column 'alpha' has Arrow type 'ts.:'"):
+    with pytest.raises(RowError, match=r"column 'alpha' has Arrow type 'ts.:'"):
         model.matrix(frame)
 
 

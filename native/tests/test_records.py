@@ -132,7 +132,9 @@ def test_masked_cells_are_missing_where_no_copy_is_needed() -> None:
     hidden = np.ma.masked_array(scores, mask=[[False, False], [True, True], [False, False]])
     np.testing.assert_array_equal(model.calibrate(hidden), model.calibrate(hidden.filled(np.nan)))
     fill = np.ma.masked_array(np.full(matrix.shape[1], 7.0), mask=True)
-    np.testing.assert_array_equal(model.score_records({"alpha": [None]}, fill=fill), model.score_records([{}]))
+    np.testing.assert_array_equal(
+        model.score_records({"alpha": [None]}, fill=fill), model.score_records([{}])
+    )
 
 
 def test_level_may_carry_its_column_name() -> None:
@@ -197,7 +199,10 @@ def test_numbers_of_every_type(model: mojo_scorer.Model) -> None:
         ([{"alpha": np.datetime64("2020-01-01", "ns")}], "a numpy.datetime64 is not a number"),
         ([{"alpha": np.timedelta64(1, "s")}], "a numpy.timedelta64 is not a number"),
         ([{"alpha": np.array("2020-01-01", "M8[ns]")}], "a numpy.ndarray is not a number"),
-        ({"alpha": np.array(["NaT", "2020-01-01"], "M8[ns]")}, "row 1, .* a numpy.datetime64 is not a number"),
+        (
+            {"alpha": np.array(["NaT", "2020-01-01"], "M8[ns]")},
+            "row 1, .* a numpy.datetime64 is not a number",
+        ),
         ({"alpha": np.array([1], "m8[ns]")}, "a numpy.timedelta64 is not a number"),
         ([{"few": Decimal(1)}], "pass the level as text, not a decimal.Decimal"),
     ],
