@@ -103,6 +103,16 @@ def test_a_bad_row_is_named_and_leaves_no_output(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [source]
 
 
+def test_input_through_a_pipe(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=lambda: pipe.write_bytes((ZOO / "rows.csv").read_bytes()), daemon=True)
+    writer.start()
+    run("score", GBM, pipe, tmp_path / "out.csv")
+    run("score", GBM, ZOO / "rows.csv", tmp_path / "expected.csv")
+    assert (tmp_path / "out.csv").read_text() == (tmp_path / "expected.csv").read_text()
+
+
 def test_output_through_a_link_or_into_a_pipe(tmp_path: Path) -> None:
     plain, link, pipe = tmp_path / "scores" / "plain.csv", tmp_path / "link.csv", tmp_path / "pipe"
     plain.parent.mkdir()

@@ -43,7 +43,8 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def show_progress(progress: Progress) -> None:
-    line = f"{progress.rows:,} rows, {progress.rows_per_second:,.0f} rows/s, {progress.share:4.0%}"
+    share = f", {progress.share:4.0%}" if progress.share else ""
+    line = f"{progress.rows:,} rows, {progress.rows_per_second:,.0f} rows/s{share}"
     # A terminal gets one line that moves, a log file gets none before the summary.
     if sys.stderr.isatty():
         sys.stderr.write(f"\r{line}")

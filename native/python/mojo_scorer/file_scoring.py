@@ -23,7 +23,7 @@ class Progress:
     """How far a run is.
 
     `absent` are the features that the input has no column of, `share` is the part of it that is read, from
-    0 to 1.
+    0 to 1 (0 of a pipe).
     """
 
     absent: list[str] = field(default_factory=list)

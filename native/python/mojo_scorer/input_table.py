@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -23,7 +24,8 @@ CHUNK = 20_000  # rows
 class Table(Generic[Piece]):
     """An open file: its column names, and its pieces with the share of it that is read, from 0 to 1.
 
-    There is at least one piece; a table without rows is one piece without rows.
+    The share of a pipe stays 0: its size is not known. There is at least one piece; a table without rows is
+    one piece without rows.
     """
 
     names: list[str]
@@ -42,29 +44,41 @@ def open_table(path: Path) -> AbstractContextManager[Table[Columns | ArrowTable]
 @contextmanager
 def open_csv(path: Path) -> Iterator[Table[Columns]]:
     """Open a CSV file in UTF-8 as columns of text; a header line names them."""
-    size = max(path.stat().st_size, 1)
+    size = path.stat().st_size or math.inf
     with path.open("rb") as raw:
-        lines = csv.reader(decode_lines(raw), strict=True)
+        decoded = DecodedLines(raw)
+        lines = csv.reader(decoded, strict=True)
         try:
-            header = next(lines)
+            header = next(lines, None)
             if not header:
                 raise ValueError(f"{path} is empty: a header line with the column names is needed")
             rows = read_rows(path, lines, len(header))
-            yield Table(header, ((name_cells(header, piece), raw.tell() / size) for piece in rows))
+            yield Table(header, ((name_cells(header, piece), decoded.nbytes / size) for piece in rows))
         except UnicodeDecodeError as error:
             # The object is what was decoded of the line that was read last.
-            byte = raw.tell() - len(error.object) + error.start
+            byte = decoded.nbytes - len(error.object) + error.start
             found = error.object[error.start]
             raise ValueError(f"{path}, byte {byte}: 0x{found:02x} is not UTF-8: save it as UTF-8") from None
         except csv.Error as error:
             raise ValueError(f"{path}, line {lines.line_num}: {error}") from None
 
 
-def decode_lines(raw: BinaryIO) -> Iterator[str]:
-    """Yield lines without the byte order mark that Excel writes before the first."""
-    yield next(raw, b"").decode("utf-8-sig")
-    for line in raw:
-        yield line.decode()
+class DecodedLines:
+    """The lines of a file in UTF-8, without the byte order mark that Excel writes before the first.
+
+    `nbytes` is how much of the file they were so far: a pipe cannot say where it stands.
+    """
+
+    def __init__(self, raw: BinaryIO) -> None:
+        self.raw = raw
+        self.nbytes = 0
+
+    def __iter__(self) -> Iterator[str]:
+        encoding = "utf-8-sig"
+        for line in self.raw:
+            self.nbytes += len(line)
+            yield line.decode(encoding)
+            encoding = "utf-8"
 
 
 def read_rows(path: Path, lines: Iterator[list[str]], width: int) -> Iterator[list[list[str]]]:
