@@ -95,6 +95,8 @@ def test_a_bad_row_is_named_and_leaves_no_output(tmp_path: Path) -> None:
     assert not output.exists()
     source.write_text("alpha,few\n1,red\n1\n")
     assert "line 3: 1 cells for 2 columns" in run("score", GBM, source, output, status=1)[1]
+    source.write_text('alpha,few\n1,"two\nlines"\n1\n')
+    assert "line 4: 1 cells for 2 columns" in run("score", GBM, source, output, status=1)[1]
     source.write_text("")
     assert "is empty" in run("score", GBM, source, output, status=1)[1]
     # A GLM that skips rows with gaps refuses them.

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Generic, TypeVar
 
 if TYPE_CHECKING:
+    from _csv import Reader
+
     from mojo_scorer._core import ArrowTable, Columns
 
 Piece = TypeVar("Piece", covariant=True)
@@ -81,20 +83,21 @@ class DecodedLines:
             encoding = "utf-8"
 
 
-def read_rows(path: Path, lines: Iterator[list[str]], width: int) -> Iterator[list[list[str]]]:
+def read_rows(path: Path, lines: Reader, width: int) -> Iterator[list[list[str]]]:
     """Yield up to CHUNK rows at a time, each of so many cells; the last piece may have none."""
-    line = 2
     while True:
-        rows = list(islice(lines, CHUNK))
-        if rows and not rows[-1] and next(lines, None) is None:
-            rows.pop()  # one blank line at the end is no row
-        for at, row in enumerate(rows):
+        rows: list[list[str]] = []
+        start = lines.line_num + 1  # of the row: a cell may hold line breaks
+        for row in islice(lines, CHUNK):
             if len(row) != width:
-                raise ValueError(f"{path}, line {line + at}: {len(row)} cells for {width} columns")
+                if not row and next(lines, None) is None:
+                    break  # one blank line at the end is no row
+                raise ValueError(f"{path}, line {start}: {len(row)} cells for {width} columns")
+            rows.append(row)
+            start = lines.line_num + 1
         yield rows
         if len(rows) < CHUNK:
             return
-        line += len(rows)
 
 
 def name_cells(header: list[str], rows: list[list[str]]) -> Columns:
