@@ -154,6 +154,7 @@ def test_a_table_without_any_column_of_the_model_is_refused(content: str, said: 
     source, output = tmp_path / "in.csv", tmp_path / "out.csv"
     source.write_text(content)
     assert said in run("score", GBM, source, output, status=1)[1]
+    assert said in run("bench", GBM, "--rows", source, status=1)[1]
     assert not output.exists()
 
 

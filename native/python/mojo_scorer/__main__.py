@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mojo_scorer import MojoError, load
 from mojo_scorer.bench import bench_model
-from mojo_scorer.file_scoring import Progress, score_file
+from mojo_scorer.file_scoring import Progress, check_columns, score_file
 from mojo_scorer.input_table import open_csv
 from mojo_scorer.inspection import describe, lines_of
 
@@ -83,6 +83,7 @@ def run_bench(options: argparse.Namespace) -> None:
     columns = None
     if options.rows:
         with open_csv(options.rows) as table:
+            check_columns(load(options.file), table.names, options.rows)
             columns, _ = next(table.pieces)
         if not any(columns.values()):
             raise ValueError(f"{options.rows} has no rows")
