@@ -47,6 +47,10 @@ def test_inspect() -> None:
     assert [feature["name"] for feature in facts["features"]] == model.feature_names
     assert {f["name"]: f["levels"] for f in facts["features"] if "levels" in f} == model.domains
     assert (facts["algorithm"], facts["default_threshold"]) == ("glm", None)
+    shown, _ = run("inspect", ZOO / "word2vec.zip")
+    assert "Takes words instead of rows: word_vector(word), sentence_vector(words)." in shown
+    assert "features" not in shown
+    assert json.loads(run("inspect", "--json", ZOO / "word2vec.zip")[0])["features"] == []
     # A PCA drops missing numbers without filling them; such things are said.
     assert "perhaps not what you expect" in run("inspect", ZOO / "pca_numbers.zip")[0]
 

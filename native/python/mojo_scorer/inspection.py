@@ -8,6 +8,8 @@ from mojo_scorer._core import Model
 def describe(model: Model) -> dict[str, object]:
     """Return everything there is to know before scoring, ready for JSON."""
     domains = model.domains
+    # Word2Vec has a column in its file, but takes no rows.
+    features = [] if model.category == "WordEmbedding" else model.feature_names
     return {
         "algorithm": model.algorithm,
         "main_algorithm": model.main_algorithm,
@@ -19,7 +21,7 @@ def describe(model: Model) -> dict[str, object]:
         "offset_column": model.offset_column,
         "features": [
             {"name": name, "levels": domains[name]} if name in domains else {"name": name}
-            for name in model.feature_names
+            for name in features
         ],
         "outputs": model.output_names,
         "response_domain": model.response_domain,
@@ -39,7 +41,9 @@ def lines_of(facts: dict[str, object]) -> Iterator[str]:
     outputs = facts["outputs"]
     yield f"{'outputs':18}{', '.join(outputs) if isinstance(outputs, list) else outputs}"
     features = facts["features"]
-    if isinstance(features, list):
+    if facts["category"] == "WordEmbedding":
+        yield "\nTakes words instead of rows: word_vector(word), sentence_vector(words)."
+    elif isinstance(features, list):
         yield f"\n{len(features)} features, in the order of score()'s matrix:"
         for feature in features:
             yield f"  {feature['name']:30}{describe_type(feature.get('levels'))}"
