@@ -125,7 +125,7 @@ def test_masked_cells_of_a_matrix_are_missing(model: mojo_scorer.Model) -> None:
 def test_masked_cells_are_missing_where_no_copy_is_needed() -> None:
     model = mojo_scorer.load(ZOO / "gbm_platt.zip")
     matrix = model.matrix({"alpha": [1, 2, 1.5], "few": ["red", "blue", None]})
-    masked = np.ma.masked_array(matrix, mask=matrix == 2)
+    masked = np.ma.masked_array(matrix, mask=matrix == 1)
     scores = model.score(masked.filled(np.nan))
     assert not np.array_equal(scores, model.score(matrix))
     np.testing.assert_array_equal(model.score(masked), scores)

@@ -153,7 +153,7 @@ class Model:
         Turn the probabilities of score() into those that a calibration frame taught (calibrate_model).
 
         Args:
-            scores: float64[n, 2] as score() returns them.
+            scores: float64[n, 2] as score() returns them; what is masked is missing.
 
         Returns:
             float64[n, 2]. Labels are still chosen by the probabilities of score(), as H2O does.
@@ -169,7 +169,7 @@ class Model:
 
         Args:
             rows: float64[n, k], C-contiguous, as matrix() makes it. Nothing is converted: another type or
-                layout is a TypeError. No other thread may write to it meanwhile.
+                layout is a TypeError; only masked cells count as missing. No other thread may write to it meanwhile.
             offset: One number for all rows or one per row, added to the margin before the link (XGBoost: in
                 place of the base score). A model with an offset_column does not score without it; algorithms
                 for which H2O has no offset refuse any but 0; DRF and multinomial models ignore it.
