@@ -127,7 +127,8 @@ double ArrowColumn::number(std::int64_t row) const {
 // Through its digits, so that it is rounded once, as Python does.
 double ArrowColumn::decimal(std::int64_t row) const {
   std::int64_t at = 2 * (offset_ + row);
-  auto low = load<std::uint64_t>(array_.buffers[1], at), high = load<std::uint64_t>(array_.buffers[1], at + 1);
+  auto low = load<std::uint64_t>(array_.buffers[1], at);
+  auto high = load<std::uint64_t>(array_.buffers[1], at + 1);
   auto rest = static_cast<unsigned __int128>(high) << 64 | low;
   bool negative = static_cast<std::int64_t>(high) < 0;
   if (negative) rest = -rest;

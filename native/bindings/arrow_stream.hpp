@@ -15,8 +15,8 @@ namespace mojo {
 // One column of one batch. A view: the stream that gave it must live.
 class ArrowColumn {
  public:
-  // Rows that are null in the batch are missing in each of its columns. Throws RowError when the column's type
-  // is not understood.
+  // Rows that are null in the batch are missing in each of its columns. Throws RowError when the column's
+  // type is not understood.
   ArrowColumn(const ArrowSchema& schema, const ArrowArray& array, const ArrowArray& batch);
 
   std::int64_t length() const { return length_; }

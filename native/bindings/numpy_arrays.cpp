@@ -25,8 +25,8 @@ bool view_doubles(nb::handle array, int dimensions, Py_buffer& view) {
       view.ndim == dimensions && view.itemsize == sizeof(double) && std::strcmp(view.format, "d") == 0;
   if (fits && !is_masked(array)) return true;
   PyBuffer_Release(&view);
-  // The view keeps the copy.
-  return fits && view_doubles(array.attr("filled")(std::numeric_limits<double>::quiet_NaN()), dimensions, view);
+  constexpr double gap = std::numeric_limits<double>::quiet_NaN();
+  return fits && view_doubles(array.attr("filled")(gap), dimensions, view);  // the view keeps the copy
 }
 
 }  // namespace

@@ -30,8 +30,8 @@ class NumpyArray {
 
 nanobind::object copy_to_matrix(std::span<const double> values, std::size_t rows, std::size_t width);
 
-// A view of a C-contiguous matrix of doubles that someone else owns; masked cells are NaN. Throws TypeError for
-// anything else.
+// A view of a C-contiguous matrix of doubles that someone else owns; masked cells are NaN. Throws TypeError
+// for anything else.
 class MatrixView {
  public:
   explicit MatrixView(nanobind::handle matrix);

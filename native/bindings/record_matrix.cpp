@@ -22,8 +22,8 @@ nb::dict as_dict(nb::handle mapping) {
   return copy;
 }
 
-// The column's values in Python's types: columns of NumPy and pandas, polars and pyarrow know how to make a list
-// of them. Dates of NumPy would become integers there.
+// The column's values in Python's types: columns of NumPy and pandas, polars and pyarrow know how to make a
+// list of them. Dates of NumPy would become integers there.
 nb::object as_sequence(nb::handle column, std::string_view name) {
   nb::object values = nb::borrow(column);
   if (PyList_Check(values.ptr()) || PyTuple_Check(values.ptr()) || is_date(values)) return values;

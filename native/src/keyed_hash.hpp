@@ -1,5 +1,5 @@
-// Hashes of what a file holds, with a key that each process draws by chance: whoever writes a file cannot choose
-// texts or numbers that collide, which would make a table of them quadratic.
+// Hashes of what a file holds, with a key that each process draws by chance: whoever writes a file cannot
+// choose texts or numbers that collide, which would make a table of them quadratic.
 #pragma once
 
 #include <cstddef>

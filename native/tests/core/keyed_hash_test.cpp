@@ -1,4 +1,4 @@
-// SipHash-1-3 against CPython's hash(), which is the same function: `PYTHONHASHSEED=0 python3.11` has the key 0.
+// SipHash-1-3 against hash() of CPython 3.11, the same function: with PYTHONHASHSEED=0 its key is 0.
 #include "keyed_hash.hpp"
 
 #include <cinttypes>
@@ -11,8 +11,7 @@ namespace {
 
 bool check(std::string_view text, std::uint64_t python) {
   std::uint64_t hash = sip_hash({0, 0}, text);
-  if (hash != python)
-    std::printf("%s: %016" PRIx64 ", Python %016" PRIx64 "\n", text.data(), hash, python);
+  if (hash != python) std::printf("%s: %016" PRIx64 ", Python %016" PRIx64 "\n", text.data(), hash, python);
   return hash == python;
 }
 
