@@ -84,7 +84,7 @@ def train(home: Path, paths: dict[str, Path]) -> None:
         late = ({**row, "late": str(float(row["arr_delay"]) > LATE_MINUTES)} for row in flights())
         write_rows(table, late, [*FEATURES, "late"])
         types = dict.fromkeys([*CATEGORICAL, "late"], "enum")
-        frame = h2o.import_file(str(table), header=1, col_types=types)
+        frame = h2o.upload_file(str(table), header=1, col_types=types)  # H2O reads nothing below a `.folder`
         for name, path in paths.items():
             algorithm, _, size = name.partition("_")
             trees, depth = map(int, size.split("x"))

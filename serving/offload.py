@@ -28,8 +28,8 @@ INLINE_SECONDS = 100e-6
 THREADS_PER_CORE = 1.5  # a starting point: docs/spikes/thread-pool-sizing.md
 SAMPLES = 256
 FEWEST_SAMPLES = 32
-BRIEF_SECONDS = 10 * INLINE_SECONDS  # work that may hold up other pieces of its trip
-TRIED_SECONDS = 3 * INLINE_SECONDS  # work whose median in the pool is below this is tried on the loop
+BRIEF_SECONDS = 3 * INLINE_SECONDS  # work whose median in the pool is below this shares a thread with others,
+# since a second one would gain less than it costs to hand things over, and is tried on the loop
 TRIED = 128  # so many pieces in a row, unless two are too long before,
 TRY_AGAIN = 1024  # and again when so many pieces more have come
 UNTIMED = 15  # pieces that go untimed after a timed one, as long as they are short: the clock is dear
@@ -129,11 +129,10 @@ class _Kind:
         self.in_pool = OFFLOADED.labels(stage, "pool")
         self.on_loop = OFFLOADED.labels(stage, "loop")
         self.short = False  # enough for the loop
-        self.brief = False  # enough to share a trip
+        self.brief = False  # enough to share a trip, and to be tried on the loop
         self._p99 = OFFLOAD_P99.labels(stage)
         self._pool_seconds: deque[float] = deque(maxlen=SAMPLES)
         self._loop_seconds: deque[float] = deque(maxlen=SAMPLES)
-        self._is_tried = False
         self._asked = 0
         self._rests_until = 0
         self._taken = 0
@@ -144,7 +143,7 @@ class _Kind:
         if self.short:
             return True
         self._asked += 1
-        return self._is_tried and self._asked > self._rests_until
+        return self.brief and self._asked > self._rests_until
 
     def timed(self, work: Callable[[], T], *, on_loop: bool) -> T:
         """`work()`, timed without the parts of it that `run_here` times apart."""
@@ -181,7 +180,7 @@ class _Kind:
             self._loop_seconds.clear()
             self._rests_until = self._asked + TRY_AGAIN
         in_pool = percentile(list(self._pool_seconds), 0.5)
-        self.brief, self._is_tried = in_pool < BRIEF_SECONDS, in_pool < TRIED_SECONDS
+        self.brief = in_pool < BRIEF_SECONDS
 
 
 def percentile(values: list[float], share: float) -> float:

@@ -16,7 +16,7 @@ struct SipKey {
 // SipHash-1-3 (Aumasson, Bernstein: "SipHash: a fast short-input PRF").
 std::uint64_t sip_hash(SipKey key, std::string_view bytes);
 
-// By the key of this process.
+// By the key of this process: SipHash of a text, a product for words, of which a table's keys have equally many.
 std::uint64_t keyed_hash(std::string_view bytes);
 std::uint64_t keyed_hash(std::span<const std::uint64_t> words);
 std::uint64_t keyed_hash(std::uint64_t word);
