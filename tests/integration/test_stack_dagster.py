@@ -158,3 +158,18 @@ def test_a_run_that_lost_its_worker_does_not_block_its_model_for_ever(settings, 
     assert psutil.wait_procs(workers, timeout=10)[1] == []  # who adopts the killed ones may take its time
     assert client.status(lost) == "CANCELED"
     client.wait(client.launch("probe_job", config()), timeout=120)
+
+
+def test_a_run_that_finds_no_code_server_waits_for_one(settings, client):
+    before = {one.name: one.pid for one in status(settings)}
+    queued = client.launch("probe_job", config(seconds=0.1))
+    os.kill(before["dagster-code"], signal.SIGKILL)
+    deadline = time.monotonic() + 60
+    while not any(
+        "re-submitting" in event.message or event.kind == "STEP_START"  # the daemon was quicker than we
+        for event in client.events(queued)[0]
+    ):
+        assert time.monotonic() < deadline, client.events(queued)[0]
+        time.sleep(0.2)
+    up(settings, only=ONLY)
+    client.wait(queued, timeout=180)
