@@ -58,7 +58,7 @@ def test_the_switch_is_needed_and_enough(pgbouncer_url, models_dir, served):  # 
 
     async def work(entities, pool):
         async def ask(number: int) -> float:
-            [row] = (await entities.fetch(served, [1 + number % 400])).rows
+            [row] = (await entities.fetch(served, [str(1 + number % 400)])).rows
             return row["distance"]
 
         found = await asyncio.gather(*(ask(number) for number in range(300)))
