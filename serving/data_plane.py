@@ -47,8 +47,8 @@ class DataPlane:
         get("/v2/health/live", self.live)
         get("/v2/health/ready", self.ready)
         get("/v2/models", self.models)
-        post("/predict", self.predict, PREDICT_BODY)
-        post("/v2/repository/index", self.repository_index, INDEX_BODY)
+        post("/predict", self.predict, body_of(PREDICT_BODY))
+        post("/v2/repository/index", self.repository_index, body_of(INDEX_BODY, required=False))
         get("/v2/models/stats", self.statistics)
         for alias in ("/livez", "/healthz", "/health", "/ping"):
             get(alias, self.live)
@@ -57,7 +57,7 @@ class DataPlane:
             get(f"/v2/models/{{model}}{version}/stats", self.statistics)
             get(f"/v2/models/{{model}}{version}", self.model_metadata)
             get(f"/v2/models/{{model}}{version}/ready", self.model_ready)
-            post(f"/v2/models/{{model}}{version}/infer", self.infer, INFER_BODY)
+            post(f"/v2/models/{{model}}{version}/infer", self.infer, body_of(INFER_BODY, binary=True))
 
     async def predict(self, request: Request) -> Response:
         """Predict rows: `{"model"?: name, "rows": [{column: value}], "contributions"?: true}`.
@@ -189,8 +189,8 @@ class DataPlane:
             path, endpoint, methods=["HEAD"], response_model=None, include_in_schema=False
         )
 
-    def _post(self, path: str, endpoint: Any, schema: dict[str, Any]) -> None:  # noqa: ANN401 - as above
-        extra = {**body_of(schema), **path_parameters(path)}
+    def _post(self, path: str, endpoint: Any, body: dict[str, Any]) -> None:  # noqa: ANN401 - as above
+        extra = {**body, **path_parameters(path)}
         self.router.add_api_route(path, endpoint, methods=["POST"], response_model=None, openapi_extra=extra)
 
 

@@ -129,12 +129,12 @@ INVOCATIONS_BODY = {
 }
 
 
-def body_of(schema: dict[str, Any]) -> dict[str, Any]:
-    """An operation's JSON body; that of an inference may also come with binary tensors."""
+def body_of(schema: dict[str, Any], *, binary: bool = False, required: bool = True) -> dict[str, Any]:
+    """An operation's JSON body, which may be left out or, if `binary`, come with tensors behind it."""
     content = {"application/json": {"schema": schema}}
-    if schema is INFER_BODY:
+    if binary:
         content["application/octet-stream"] = {"schema": BINARY_BODY}
-    return {"requestBody": {"required": schema is not INDEX_BODY, "content": content}}
+    return {"requestBody": {"required": required, "content": content}}
 
 
 def path_parameters(path: str) -> dict[str, Any]:
