@@ -6,8 +6,8 @@
 namespace mojo {
 
 std::size_t CompiledTrees::Run::nbytes() const {
-  std::size_t bytes =
-      table.nbytes() + top_table.nbytes() + slices.nbytes() + segments.capacity() * sizeof(Segment);
+  std::size_t bytes = table.nbytes() + top_table.nbytes() + masks.nbytes() + slices.nbytes() +
+                      segments.capacity() * sizeof(Segment);
   return bytes + std::visit([](const auto& trees) { return trees.nbytes(); }, layout);
 }
 
@@ -29,6 +29,12 @@ void CompiledTrees::prepare(Scratch& scratch) const {
 
 template <class Sum>
 void CompiledTrees::Run::add(const double* row, Sum* sums, Scratch& scratch) const {
+  if (!masks.empty()) {
+    const auto& trees = std::get<HeapTrees>(layout);
+    LeafMasks::Places places = masks.find(row, table);
+    for (const Segment& part : segments) masks.add(places, trees, part.first, part.last, sums[part.of_class]);
+    return;
+  }
   std::uint8_t* bytes = scratch.bytes.data();
   Word* bits = scratch.words.data();
   std::visit(

@@ -11,6 +11,7 @@
 #include "forest.hpp"
 #include "general_trees.hpp"
 #include "heap_trees.hpp"
+#include "leaf_masks.hpp"
 #include "plain_trees.hpp"
 #include "scorer.hpp"
 
@@ -44,6 +45,7 @@ class CompiledTrees {
     ConditionTable table;
     ConditionTable top_table;  // of the upper levels of blocked trees
     std::variant<HeapTrees, BlockedTrees, GeneralTrees> layout;
+    LeafMasks masks;  // of heaps
     BitSlices slices;
     std::vector<Segment> segments;
 

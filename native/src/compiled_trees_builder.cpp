@@ -172,7 +172,7 @@ class CompiledTrees::Builder {
     auto depth = static_cast<int>(depth_);
     runs_.reserve(drafts_.size());
     for (std::size_t i = 0; i < drafts_.size(); ++i)
-      runs_.push_back({{}, {}, GeneralTrees(), BitSlices(depth), {}});
+      runs_.push_back({{}, {}, GeneralTrees(), {}, BitSlices(depth), {}});
     std::atomic<std::size_t> next{0};
     auto work = [&] {
       for (std::size_t i; (i = next++) < drafts_.size();) lay_out(std::move(drafts_[i]), runs_[i]);
@@ -216,6 +216,7 @@ class CompiledTrees::Builder {
       run.segments.back().last = number + 1;
     }
     if (auto* general = std::get_if<GeneralTrees>(&run.layout)) general->shrink();
+    if (auto* heap = std::get_if<HeapTrees>(&run.layout)) run.masks = LeafMasks(*heap, run.table);
     run.slices.finish();
   }
 

@@ -19,17 +19,6 @@ float round_down(double value) {
   return static_cast<double>(nearest) > value ? std::nextafter(nearest, -INFINITY) : nearest;
 }
 
-// Of `count` thresholds, a multiple of 16; NaN is never reached.
-std::uint32_t count_reached(const float* thresholds, std::uint32_t count, float value) {
-  Masks below{};
-  for (std::uint32_t i = 0; i < count; i += 4) {
-    Floats t;
-    std::memcpy(&t, thresholds + i, sizeof t);
-    below += t <= Floats{} + value;
-  }
-  return static_cast<std::uint32_t>(-(below[0] + below[1] + below[2] + below[3]));
-}
-
 }  // namespace
 
 std::uint32_t ConditionTable::LevelRun::state_of(double value) const {
@@ -54,6 +43,28 @@ void ConditionTable::answer(const double* row, std::uint8_t* answers) const {
           answers + run.first);
   }
   for (const NumberRun& run : numbers_) answer_numbers(run, row[run.column], answers + run.first);
+}
+
+ConditionTable::Questions ConditionTable::questions(std::size_t run) const {
+  if (run < levels_.size()) return {levels_[run].first, levels_[run].count};
+  const NumberRun& numbers = numbers_[run - levels_.size()];
+  return {numbers.first, numbers.count};
+}
+
+std::size_t ConditionTable::states(std::size_t run) const {
+  return run < levels_.size() ? levels_[run].levels + std::size_t{1} : questions(run).count + std::size_t{1};
+}
+
+bool ConditionTable::is_yes(std::size_t run, std::uint32_t state, std::uint32_t question) const {
+  std::uint32_t at = question - questions(run).first;
+  if (run >= levels_.size()) return at < state;
+  const LevelRun& levels = levels_[run];
+  return (row_bits_[levels.rows + std::size_t{state} * levels.row_words * 4 + at / 8] >> at % 8 & 1) != 0;
+}
+
+void ConditionTable::find_states(const double* row, std::uint32_t* states) const {
+  for (const LevelRun& run : levels_) *states++ = run.state_of(row[run.column]);
+  for (const NumberRun& run : numbers_) *states++ = static_cast<std::uint32_t>(rank(run, row[run.column]));
 }
 
 // In the order of the questions: numbers come behind the levels, whose last byte they share.
@@ -87,6 +98,7 @@ std::size_t ConditionTable::rank(const NumberRun& run, double value) const {
   if (run.is_missing(value)) return run.missing ? run.count : 0;
   float rounded = round_down(value);
   const float* thresholds = thresholds_.data() + run.thresholds;
+  auto count_reached = choose_kernels().count_reached;
   if (run.is_short()) return count_reached(thresholds, padded(run.count), rounded);
   std::uint32_t part = count_reached(thresholds + padded(run.count), parts(run.count), rounded) * kPart;
   return part + count_reached(thresholds + part, std::min(kPart, padded(run.count) - part), rounded);

@@ -25,6 +25,21 @@ class ConditionTable {
   // answers[q] becomes 1 (go right) or 0. `answers` has size() + kSlack places.
   void answer(const double* row, std::uint8_t* answers) const;
 
+  // Questions stand in runs: a row's answers to all of a run follow from one state, the level of a column or
+  // how many thresholds its value reaches.
+  struct Questions {
+    std::uint32_t first;
+    std::uint32_t count;
+  };
+  std::size_t runs() const { return levels_.size() + numbers_.size(); }
+  Questions questions(std::size_t run) const;
+  std::size_t states(std::size_t run) const;  // their number
+  // Whether the questions answered with yes are the first ones, more of them with each state.
+  bool is_ascending(std::size_t run) const { return run >= levels_.size(); }
+  bool is_yes(std::size_t run, std::uint32_t state, std::uint32_t question) const;
+  // states[run] becomes the row's state.
+  void find_states(const double* row, std::uint32_t* states) const;
+
   // The same as bits: bit q % 64 of bits[q / 64]. `bits` has bit_words() places.
   void answer_bits(const double* row, Word* bits) const;
   std::size_t bit_words() const { return size_ / 64 + 1; }
@@ -63,7 +78,7 @@ class ConditionTable {
     std::uint32_t state_of(double value) const;
   };
 
-  static constexpr std::uint32_t kPart = 64;  // thresholds of a longer run that are counted at once
+  static constexpr std::uint32_t kPart = 32;  // thresholds of a longer run that are counted at once
 
   static std::uint32_t padded(std::uint32_t count) { return (count + 15) / 16 * 16; }
   static std::uint32_t parts(std::uint32_t count) { return padded(count / kPart); }

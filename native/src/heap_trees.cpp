@@ -49,6 +49,12 @@ void HeapTrees::set_leaf(std::size_t tree, std::uint32_t leaf, float value) {
   std::memcpy(&words_[tree * stride_ + question_words(depth_) + leaf], &value, sizeof value);
 }
 
+std::uint16_t HeapTrees::question(std::size_t tree, std::uint32_t place) const {
+  std::uint16_t question;
+  std::memcpy(&question, reinterpret_cast<const char*>(tree_at(tree)) + 2 * place, sizeof question);
+  return question;
+}
+
 template <int Depth, class Sum>
 void HeapTrees::add_of_depth(const std::uint8_t* answers, std::size_t first, std::size_t last,
                              Sum& sum) const {
@@ -74,6 +80,34 @@ void HeapTrees::add(const std::uint8_t* answers, std::size_t first, std::size_t 
   }
 }
 
+template <int Depth, class Sum>
+void HeapTrees::add_lowest_of_depth(const std::uint32_t* tree, const std::uint64_t* left, std::size_t count,
+                                    Sum& sum) {
+  constexpr std::size_t stride = question_words(Depth) + (std::size_t{1} << Depth);
+  const std::uint32_t* leaves = tree + question_words(Depth);
+  Sum total = sum;
+  auto add = [&](std::size_t i) {
+    float leaf;
+    std::memcpy(&leaf, leaves + i * stride + __builtin_ctzll(left[i]), sizeof leaf);
+    total += static_cast<Sum>(leaf);
+  };
+  for (; count >= 8; count -= 8, leaves += 8 * stride, left += 8) {
+#pragma GCC unroll 8
+    for (std::size_t i = 0; i < 8; ++i) add(i);
+  }
+  for (std::size_t i = 0; i < count; ++i) add(i);
+  sum = total;
+}
+
+template <class Sum>
+void HeapTrees::add_lowest(const std::uint64_t* left, std::size_t first, std::size_t count, Sum& sum) const {
+  switch (depth_) {
+    case 4: return add_lowest_of_depth<4>(tree_at(first), left, count, sum);
+    case 5: return add_lowest_of_depth<5>(tree_at(first), left, count, sum);
+    default: return add_lowest_of_depth<kMostDepth>(tree_at(first), left, count, sum);
+  }
+}
+
 template <class Sum>
 void HeapTrees::add_leaves(std::size_t tree, const std::uint16_t* numbers, std::size_t rows,
                            Sum* sums) const {
@@ -87,6 +121,8 @@ void HeapTrees::add_leaves(std::size_t tree, const std::uint16_t* numbers, std::
 
 template void HeapTrees::add(const std::uint8_t*, std::size_t, std::size_t, float&) const;
 template void HeapTrees::add(const std::uint8_t*, std::size_t, std::size_t, double&) const;
+template void HeapTrees::add_lowest(const std::uint64_t*, std::size_t, std::size_t, float&) const;
+template void HeapTrees::add_lowest(const std::uint64_t*, std::size_t, std::size_t, double&) const;
 template void HeapTrees::add_leaves(std::size_t, const std::uint16_t*, std::size_t, float*) const;
 template void HeapTrees::add_leaves(std::size_t, const std::uint16_t*, std::size_t, double*) const;
 

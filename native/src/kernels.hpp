@@ -38,9 +38,18 @@ struct SliceKernels {
   void (*number_rows)(const Word* planes, int depth, std::uint16_t* numbers);
 };
 
+// Trees that share a line of leaf masks, and lines that are met at once.
+constexpr std::size_t kMaskTrees = 8;
+constexpr std::size_t kMaskGroups = 4;
+
 struct Kernels {
   // Each bit of `words` 32-bit words becomes one byte, 0 or 1, lowest bit first.
   void (*widen)(const std::uint8_t* bits, std::size_t words, std::uint8_t* out);
+  // How many of `count` thresholds, a multiple of 16, `value` reaches; NaN is never reached.
+  std::uint32_t (*count_reached)(const float* thresholds, std::uint32_t count, float value);
+  // left[8 * i ...] becomes what the lines places[run][first + i] have in common over all runs.
+  void (*meet)(const Word* lines, const std::uint16_t* const* places, std::size_t runs, std::size_t first,
+               Word* left);
   SliceKernels narrow;  // 256 rows
   SliceKernels wide;    // 512 rows
 };

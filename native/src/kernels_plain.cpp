@@ -15,6 +15,23 @@ void widen(const std::uint8_t* bits, std::size_t words, std::uint8_t* out) {
   }
 }
 
+std::uint32_t count_reached(const float* thresholds, std::uint32_t count, float value) {
+  using Floats = float __attribute__((vector_size(16)));
+  using Masks = std::int32_t __attribute__((vector_size(16)));
+  Masks reached{};
+  for (std::uint32_t i = 0; i < count; i += 4) {
+    Floats t;
+    std::memcpy(&t, thresholds + i, sizeof t);
+    reached += t <= Floats{} + value;
+  }
+  return static_cast<std::uint32_t>(-(reached[0] + reached[1] + reached[2] + reached[3]));
+}
+
+void meet(const Word* lines, const std::uint16_t* const* places, std::size_t runs, std::size_t first,
+          Word* left) {
+  meet_body(lines, places, runs, first, left);
+}
+
 template <int Words>
 void turn(const std::uint8_t* const* rows, std::size_t questions, Word* out) {
   turn_body<Words>(rows, questions, out);
@@ -33,8 +50,11 @@ void number_rows(const Word* planes, int depth, std::uint16_t* numbers) {
 
 }  // namespace
 
-const Kernels kPlainKernels = {
-    widen, {4, turn<4>, follow<4>, number_rows<4>}, {8, turn<8>, follow<8>, number_rows<8>}};
+const Kernels kPlainKernels = {widen,
+                               count_reached,
+                               meet,
+                               {4, turn<4>, follow<4>, number_rows<4>},
+                               {8, turn<8>, follow<8>, number_rows<8>}};
 
 const Kernels& choose_kernels() {
   static const Kernels& chosen = [&]() -> const Kernels& {

@@ -1,5 +1,5 @@
-// Bodies of the slice kernels in portable vectors. Only for kernels_plain.cpp and kernels_x86.cpp: each
-// compiles them for its own instructions, so nothing here may become a shared function.
+// Bodies of the kernels over masks and bit slices in portable vectors. Only for kernels_plain.cpp and
+// kernels_x86.cpp: each compiles them for its own instructions, so nothing here may become a shared function.
 #pragma once
 
 #include <cstring>
@@ -16,6 +16,27 @@ using RowVector = std::uint16_t __attribute__((vector_size(32)));
 
 MOJO_INLINE void load_vector(WordVector& to, const Word* from) { std::memcpy(&to, from, sizeof to); }
 MOJO_INLINE void store_vector(Word* to, const WordVector& from) { std::memcpy(to, &from, sizeof from); }
+
+MOJO_INLINE void meet_body(const Word* lines, const std::uint16_t* const* places, std::size_t runs,
+                           std::size_t first, Word* left) {
+  WordVector all[2 * kMaskGroups];
+#pragma GCC unroll 8
+  for (WordVector& some : all) some = ~WordVector{};
+  for (std::size_t run = 0; run < runs; ++run) {
+    const std::uint16_t* place = places[run] + first;
+#pragma GCC unroll 8
+    for (std::size_t i = 0; i < kMaskGroups; ++i) {
+      const Word* line = lines + kMaskTrees * place[i];
+      WordVector half;
+      load_vector(half, line);
+      all[2 * i] &= half;
+      load_vector(half, line + kMaskTrees / 2);
+      all[2 * i + 1] &= half;
+    }
+  }
+#pragma GCC unroll 8
+  for (std::size_t i = 0; i < 2 * kMaskGroups; ++i) store_vector(left + 4 * i, all[i]);
+}
 
 // Makes of eight vectors, which are rows of bytes, their columns: two of them per half of a vector, so that
 // column c of a half is word c % 2 of v[c / 2]. Three perfect shuffles do that.

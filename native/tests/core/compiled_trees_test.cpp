@@ -15,7 +15,7 @@ namespace {
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr std::size_t kColumns = 9;
-constexpr std::int64_t kLevels[kColumns] = {kNoDomain, kNoDomain, 0, 1, 3, 20, 64, 100, 1500};
+constexpr std::int64_t kLevels[kColumns] = {kNoDomain, 20, 0, 100, 3, kNoDomain, 64, 1, 1500};
 
 class RandomForest {
  public:
@@ -74,7 +74,7 @@ class RandomForest {
       forest.nodes[at] = node;
       return;
     }
-    node.column = static_cast<std::uint16_t>(below(kColumns));
+    node.column = static_cast<std::uint16_t>(below(columns));
     node.missing_left = chance(50);
     if (chance(3)) {
       node.kind = Node::missing_only;
@@ -92,6 +92,7 @@ class RandomForest {
   }
 
   std::size_t distinct = 100;
+  std::size_t columns = kColumns;  // that are asked about
 
  private:
   std::mt19937 random_;
@@ -101,6 +102,7 @@ struct Case {
   std::string name;
   std::size_t depth, trees, classes, distinct;
   int leaf_percent;
+  std::size_t columns = kColumns;
 };
 
 template <class Sum>
@@ -116,6 +118,7 @@ template <class Sum>
 bool check(const Case& with, unsigned seed) {
   RandomForest random(seed);
   random.distinct = with.distinct;
+  random.columns = with.columns;
   // The plain walk needs forests of its own: the compiled trees keep theirs only in one of the layouts.
   std::vector<Forest> forests(2);
   for (Forest& forest : forests) forest.level_counts.assign(std::begin(kLevels), std::end(kLevels));
@@ -178,6 +181,11 @@ int main() {
       {"heaps", 6, 61, 1, 60, 3},
       {"heaps of three classes", 5, 20, 3, 300, 10},
       {"few questions", 3, 33, 1, 4, 0},
+      {"masks of two columns", 4, 70, 1, 60, 3, 2},
+      {"masks of five columns", 5, 61, 1, 300, 5, 5},
+      {"masks of six columns", 6, 100, 1, 60, 2, 6},
+      {"masks of three classes", 6, 13, 3, 60, 20, 6},
+      {"too many masks", 6, 304, 1, 700, 0, 1},
       {"blocks of seven levels", 7, 30, 1, 60, 2},
       {"blocks of eight levels", 8, 21, 2, 400, 2},
       {"blocks of nine levels", 9, 17, 1, 60, 1},
