@@ -15,8 +15,9 @@ namespace nb = nanobind;
 namespace mojo {
 namespace {
 
-// Rows times the bytes of the model up to which scoring takes a few microseconds: less than to get back a GIL
-// that was released.
+// Rows, and rows times the bytes of the model, up to which scoring takes a few microseconds: less than to get
+// back a GIL that was released.
+constexpr std::size_t kHeldRows = 64;
 constexpr std::size_t kHeldBytes = 1 << 20;
 
 // None, one number for all rows, or one number per row.
@@ -47,7 +48,7 @@ void fill_gaps(nb::handle given, Records& records) {
   }
 }
 
-bool unseen_is_error(const std::string& unseen) {
+bool unseen_is_error(std::string_view unseen) {
   if (unseen != "na" && unseen != "error") throw nb::value_error("unseen must be 'na' or 'error'");
   return unseen == "error";
 }
@@ -139,16 +140,16 @@ std::optional<std::string> PyModel::calibration() const {
   return method.empty() ? std::nullopt : std::optional(method);
 }
 
-Records PyModel::read(nb::handle data, const std::string& unseen) const {
+Records PyModel::read(nb::handle data, const char* unseen) const {
   return reader_.read(data, {.unseen_is_error = unseen_is_error(unseen)});
 }
 
-nb::object PyModel::matrix(nb::handle data, const std::string& unseen) const {
+nb::object PyModel::matrix(nb::handle data, const char* unseen) const {
   Records records = read(data, unseen);
   return copy_to_matrix(records.values, records.rows, model_->n_features());
 }
 
-nb::tuple PyModel::matrix_and_counts(nb::handle data, const std::string& unseen) const {
+nb::tuple PyModel::matrix_and_counts(nb::handle data, const char* unseen) const {
   std::size_t width = model_->n_features();
   std::vector<std::size_t> levels(width);
   Records records = reader_.read(data, {.unseen_is_error = unseen_is_error(unseen), .unseen = &levels});
@@ -178,32 +179,32 @@ nb::object PyModel::score(nb::handle given, nb::handle offset) const {
   }
   std::optional<std::vector<double>> offsets = read_offset(offset, rows.rows());
   NumpyArray out(rows.rows(), model_->n_outputs());
-  {
-    nb::gil_scoped_release release;
-    model_->score({rows.values(), rows.rows() * rows.width()},
-                  {out.values(), rows.rows() * model_->n_outputs()}, nullptr,
-                  offsets ? offsets->data() : nullptr);
-  }
+  score_rows({rows.values(), rows.rows() * rows.width()}, {out.values(), rows.rows() * model_->n_outputs()},
+             nullptr, offsets ? offsets->data() : nullptr);
   return out.take();
 }
 
-nb::object PyModel::score_records(nb::handle data, nb::handle fill, const std::string& unseen) const {
+nb::object PyModel::score_records(nb::handle data, nb::handle fill, const char* unseen) const {
   if (model_->scorer().word_vectors()) throw RowError(kWordsNotRows);
   bool with_offset = model_->offset_column().has_value();
   Records records =
       reader_.read(data, {.unseen_is_error = unseen_is_error(unseen), .with_offset = with_offset});
   if (!fill.is_none()) fill_gaps(fill, records);
   NumpyArray out(records.rows, model_->n_outputs());
-  std::optional<nb::gil_scoped_release> release;
-  if (records.rows > kHeldBytes / std::max<std::size_t>(model_->nbytes(), 1)) release.emplace();
-  model_->score(records.values, {out.values(), records.rows * model_->n_outputs()}, nullptr,
-                with_offset ? records.offsets.data() : nullptr);
-  release.reset();
+  score_rows(records.values, {out.values(), records.rows * model_->n_outputs()}, nullptr,
+             with_offset ? records.offsets.data() : nullptr);
   return out.take();
 }
 
-nb::dict PyModel::predict(nb::handle data, nb::handle offset, bool calibrated,
-                          const std::string& unseen) const {
+void PyModel::score_rows(std::span<const double> rows, std::span<double> out, std::int32_t* labels,
+                         const double* offsets) const {
+  std::size_t most = kHeldBytes / std::max<std::size_t>(model_->nbytes(), 1);
+  std::optional<nb::gil_scoped_release> release;
+  if (rows.size() > model_->n_features() * std::min(most, kHeldRows)) release.emplace();
+  model_->score(rows, out, labels, offsets);
+}
+
+nb::dict PyModel::predict(nb::handle data, nb::handle offset, bool calibrated, const char* unseen) const {
   // Else the first word would be called no number.
   if (model_->scorer().word_vectors()) throw RowError(kWordsNotRows);
   if (calibrated) require_calibration();
@@ -216,10 +217,7 @@ nb::dict PyModel::predict(nb::handle data, nb::handle offset, bool calibrated,
   std::vector<std::int32_t> labels(rows);
   std::optional<std::vector<double>> offsets = read_offset(offset, rows);
   if (from_data) offsets = std::move(records.offsets);
-  {
-    nb::gil_scoped_release release;
-    model_->score(records.values, out, labels.data(), offsets ? offsets->data() : nullptr);
-  }
+  score_rows(records.values, out, labels.data(), offsets ? offsets->data() : nullptr);
   nb::dict result;
   if (model_->info().is_classifier()) result["predict"] = name_labels(labels);
   for (std::size_t k = 0; k < width; ++k) {
