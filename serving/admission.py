@@ -29,13 +29,11 @@ class Ticket(NamedTuple):
             raise _too_late(before)
 
     async def within(self, work: Awaitable[T]) -> T:
-        """What `work` gives; where the caller has set the deadline, `work` is given up when that passes.
+        """What `work` gives, if that comes before the deadline: else it is given up.
 
         Raises:
             ApiError: 504, and what has not begun in a thread by then never will.
         """
-        if not self.asked:  # without one, the limits of the stores and `require_time` are enough
-            return await work
         await in_task()
         try:
             async with asyncio.timeout(self.deadline - time.monotonic()) as limit:

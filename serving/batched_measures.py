@@ -6,29 +6,29 @@ at the latest, and whenever this process shows its page.
 """
 
 import asyncio
-from bisect import bisect_left
 
+import numpy as np
 from prometheus_client import Counter, Gauge, Histogram
 
 FLUSH_SECONDS = 0.25
 
 
-class _Batched:
+class Batched:
     """Something that is to be given on."""
 
     waits = False
 
-    def _noted(self) -> None:
-        if not self.waits:
-            self.waits = True
-            _batch.add(self)
+    def wait(self) -> None:
+        """Be given on soon; whoever notes something calls this unless it `waits` already."""
+        self.waits = True
+        _batch.add(self)
 
     def flush(self) -> None:
         """Give it on."""
         raise NotImplementedError
 
 
-class BatchedCounter(_Batched):
+class BatchedCounter(Batched):
     """Adds to a counter."""
 
     def __init__(self, counter: Counter) -> None:
@@ -37,7 +37,8 @@ class BatchedCounter(_Batched):
 
     def inc(self, amount: float = 1.0) -> None:
         """Add `amount`."""
-        self._noted()
+        if not self.waits:
+            self.wait()
         self._sum += amount
 
     def flush(self) -> None:
@@ -46,7 +47,7 @@ class BatchedCounter(_Batched):
         self._sum = 0.0
 
 
-class BatchedGauge(_Batched):
+class BatchedGauge(Batched):
     """Moves a gauge."""
 
     def __init__(self, gauge: Gauge) -> None:
@@ -55,12 +56,14 @@ class BatchedGauge(_Batched):
 
     def add(self, amount: float) -> None:
         """Move it."""
-        self._noted()
+        if not self.waits:
+            self.wait()
         self._value += amount
 
     def set(self, value: float) -> None:
         """Put it somewhere."""
-        self._noted()
+        if not self.waits:
+            self.wait()
         self._value = value
 
     def flush(self) -> None:
@@ -68,40 +71,40 @@ class BatchedGauge(_Batched):
         self._gauge.set(self._value)
 
 
-class BatchedHistogram(_Batched):
+class BatchedHistogram(Batched):
     """Adds to a histogram, which has no call for many values: its buckets are added to directly."""
 
     def __init__(self, histogram: Histogram) -> None:
         self._histogram = histogram
-        self._bounds = list(histogram._upper_bounds)
-        self._counts = [0] * len(self._bounds)
-        self._sum = 0.0
+        self._bounds = np.array(histogram._upper_bounds)
+        self._values: list[float] = []
 
     def observe(self, value: float) -> None:
         """Add `value`, 0 or more."""
-        self._noted()
-        self._counts[bisect_left(self._bounds, value)] += 1
-        self._sum += value
+        if not self.waits:
+            self.wait()
+        self._values.append(value)
 
     def flush(self) -> None:
         """Give it on."""
-        for bucket, count in zip(self._histogram._buckets, self._counts, strict=True):
+        buckets = np.searchsorted(self._bounds, self._values)
+        counts = np.bincount(buckets, minlength=len(self._bounds)).tolist()
+        for bucket, count in zip(self._histogram._buckets, counts, strict=True):
             if count:
                 bucket.inc(count)
-        self._histogram._sum.inc(self._sum)
-        self._counts = [0] * len(self._bounds)
-        self._sum = 0.0
+        self._histogram._sum.inc(sum(self._values))
+        self._values = []
 
 
 class _Batch:
     """What waits to be given on."""
 
     def __init__(self) -> None:
-        self._waiting: list[_Batched] = []
+        self._waiting: list[Batched] = []
         self._timer: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    def add(self, one: _Batched) -> None:
+    def add(self, one: Batched) -> None:
         self._waiting.append(one)
         loop = asyncio.get_running_loop()
         if self._timer is None or self._loop is not loop:

@@ -1,7 +1,7 @@
 """The prediction API: the Open Inference Protocol (V2) and the short form `/predict`."""
 
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from importlib import metadata
 from typing import Any
 
@@ -19,7 +19,7 @@ from serving.openapi_parts import ERRORS, INDEX_BODY, INFER_BODY, PREDICT_BODY, 
 from serving.predict_dialect import read_predict
 from serving.predictor import Predictor
 from serving.request_reading import read_body, read_event_time, read_header_length
-from serving.responses import PredictionResponse, json_response
+from serving.responses import PredictionResponse, RawHeaders, encode_headers, json_response
 from serving.routing import Serving
 from serving.row_batch import require_keys
 from serving.served_model import ServedModel
@@ -94,7 +94,7 @@ class DataPlane:
         """The answer to what `read` finds in the body, whatever dialect it is in."""
         body = await read_body(request, self._limits.max_body_bytes, self._limits.body_seconds)
         answer = await self.answer(lambda: read(body), len(body), request.headers)
-        return PredictionResponse(answer.body.content, {"Content-Type": _JSON, **describe_route(answer)})
+        return PredictionResponse(answer.body.content, _encode_route(answer))
 
     async def answer(
         self,
@@ -117,7 +117,8 @@ class DataPlane:
         ticket = self._admission.enter(headers.get(_TIMEOUT_KEY), remaining)
         try:
             work = self._predictor.answer(read, size, ticket, read_event_time(headers))
-            return await ticket.within(work)
+            # where the caller sets no deadline, the limits of the stores and `require_time` are enough
+            return await (ticket.within(work) if ticket.asked else work)
         finally:
             self._admission.leave()
 
@@ -209,21 +210,45 @@ def describe_server() -> dict[str, object]:
 
 def describe_route(answer: Answer) -> dict[str, str]:
     """The headers of an answer that say who made it, and how."""
-    route, question = answer.route, answer.question
-    spent = ", ".join(f"{stage};dur={1000 * seconds:.3f}" for stage, seconds in question.seconds.items())
-    headers = {
-        "X-Model-Name": route.served.name,
-        "X-Model-Version": route.served.version,
-        "X-Variant": route.variant,
-        "X-Cache": question.cache,
-        "Server-Timing": spent,
-        **answer.body.headers,
-    }
-    if route.sticky is not None:
-        headers["X-Variant-Sticky"] = str(route.sticky).lower()
-    if answer.serving.experiment is not None:
-        headers["X-Experiment"] = answer.serving.experiment.id
+    return {**_name_route(*_route(answer)), "Server-Timing": _timing(answer), **answer.body.headers}
+
+
+def _encode_route(answer: Answer) -> list[tuple[bytes, bytes]]:
+    """The same as they are sent; most of them are those of the answer before."""
+    raw = [*_encoded_names(*_route(answer)), (b"server-timing", _timing(answer).encode("ascii"))]
+    if answer.body.headers:
+        own = encode_headers(answer.body.headers)
+        names = {name for name, _ in own}
+        raw = [*(pair for pair in raw if pair[0] not in names), *own]
+    return raw
+
+
+def _route(answer: Answer) -> tuple[str, str, str, str, bool | None, str | None]:
+    route, experiment = answer.route, answer.serving.experiment
+    served = route.served
+    of_experiment = None if experiment is None else experiment.id
+    return served.name, served.version, route.variant, answer.question.cache, route.sticky, of_experiment
+
+
+def _name_route(
+    name: str, version: str, variant: str, cached: str, sticky: bool | None, experiment: str | None
+) -> dict[str, str]:
+    headers = {"X-Model-Name": name, "X-Model-Version": version, "X-Variant": variant, "X-Cache": cached}
+    if sticky is not None:
+        headers["X-Variant-Sticky"] = str(sticky).lower()
+    if experiment is not None:
+        headers["X-Experiment"] = experiment
     return headers
+
+
+@lru_cache(1024)
+def _encoded_names(*route: Any) -> RawHeaders:  # noqa: ANN401 - what `_route` gives
+    return encode_headers({"Content-Type": _JSON, **_name_route(*route)})
+
+
+def _timing(answer: Answer) -> str:
+    spent = answer.question.seconds.items()
+    return ", ".join([f"{stage};dur={1000 * seconds:.3f}" for stage, seconds in spent])
 
 
 @cache

@@ -32,6 +32,7 @@ class PatientProtocol(HttpToolsProtocol):
     body_seconds = 10.0
     _arrival: asyncio.TimerHandle | None = None
     _answering: RequestResponseCycle | None = None
+    _idle_since = 0.0  # of the loop's time
     _received = 0  # bytes of the message that is arriving
     _chunks = 0  # of its body
     _head_complete = False
@@ -62,7 +63,6 @@ class PatientProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Read on; what is unfinished afterwards has to be finished in time."""
         self._received += len(data)
-        self._unset_keepalive_if_required()
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as offer:
@@ -128,9 +128,34 @@ class PatientProtocol(HttpToolsProtocol):
         return self._is_answering() and self.transport.get_extra_info("sslcontext") is None
 
     def on_response_complete(self) -> None:
-        """An answer was sent; the next request has its turn, or there is none any more."""
-        super().on_response_complete()
-        if self._ended and not self._is_answering():
+        """An answer was sent; the next request has its turn, or there is none any more.
+
+        The timer of the idle runs on while requests come: to set one for each would cost 2 us.
+        """
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        elif self._ended:
+            self.transport.close()
+        else:
+            self._idle_since = self.loop.time()
+            if self.timeout_keep_alive_task is None:
+                self._await_request(self.timeout_keep_alive)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """The time may be over for a connection that nothing is asked on."""
+        self.timeout_keep_alive_task = None
+        if self.transport.is_closing() or self._is_answering():
+            return  # the answer sets a timer again
+        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if self._arrival is not None:  # something is, and has a time of its own
+            self._await_request(self.timeout_keep_alive)
+        elif left > 0:
+            self._await_request(left)
+        else:
             self.transport.close()
 
     def shutdown(self) -> None:
@@ -189,6 +214,9 @@ class PatientProtocol(HttpToolsProtocol):
         if hosts == 1 or self.parser.get_http_version() == "1.0":
             return None
         return 400, f"the request has {hosts} Host headers; HTTP/1.1 needs one"
+
+    def _await_request(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
 
     def _await_rest(self, seconds: float) -> None:
         self._arrival = self.loop.call_later(seconds, self._look)

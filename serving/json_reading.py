@@ -10,6 +10,7 @@ from serving.errors import bad_request
 SHOWN = 80
 MAX_DEPTH = 8  # of objects and lists within each other; no dialect needs more than 5
 
+_NESTED = frozenset({dict, list})
 _BRACKETS = bytes.maketrans(b"{}", b"[]")
 _OTHERS = bytes(set(range(256)) - set(b'[]{}"'))
 
@@ -80,6 +81,8 @@ def _count_keys(content: dict[str, Any]) -> int:
     while waiting:
         keys = waiting.pop()
         count += len(keys)
+        if _NESTED.isdisjoint(map(type, keys.values())):  # most rows: a third of the time
+            continue
         for value in keys.values():
             if type(value) is dict:
                 waiting.append(value)

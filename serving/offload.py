@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Literal, TypeVar
 
+from serving.batched_measures import BatchedCounter
 from serving.metrics import OFFLOAD_P99, OFFLOADED, POOL_THREADS, POOL_WAITING
 from serving.shared_trips import SharedTrips
 
@@ -127,7 +128,7 @@ class _Kind:
 
     def __init__(self, stage: str) -> None:
         self.in_pool = OFFLOADED.labels(stage, "pool")
-        self.on_loop = OFFLOADED.labels(stage, "loop")
+        self.on_loop = BatchedCounter(OFFLOADED.labels(stage, "loop"))
         self.short = False  # enough for the loop
         self.brief = False  # enough to share a trip, and to be tried on the loop
         self._p99 = OFFLOAD_P99.labels(stage)

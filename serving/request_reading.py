@@ -11,6 +11,7 @@ from serving.errors import ApiError, bad_request, too_large, unavailable
 from serving.metrics import SHED
 
 SMALL_BODY = 65_536  # what uvicorn holds of a body in any case
+_JSON = "application/json"
 _MORE = "the body has more than {} bytes, which is the most that is allowed"
 LARGEST_AT_ONCE = 64  # bodies of the largest size that may be arriving at the same time
 
@@ -49,9 +50,9 @@ async def read_body(request: Request, limit: int, seconds: float) -> bytes:
         raise ApiError(
             415, f"content-encoding {headers['content-encoding']!r} is not supported: send plain JSON"
         )
-    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind and kind != "application/octet-stream" and not kind.endswith(("/json", "+json")):
-        raise ApiError(415, f"content-type {kind[:80]!r} is not supported: send application/json")
+    kind = headers.get("content-type", _JSON)
+    if kind != _JSON:
+        _require_known(kind)
     announced = headers.get("content-length", "")
     if announced.isdigit() and int(announced) > limit:
         raise too_large(f"the body has {announced} bytes; at most {limit} are allowed: send several requests")
@@ -82,6 +83,12 @@ async def read_body(request: Request, limit: int, seconds: float) -> bytes:
     finally:
         _Arriving.held -= held
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def _require_known(content_type: str) -> None:
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind and kind != "application/octet-stream" and not kind.endswith(("/json", "+json")):
+        raise ApiError(415, f"content-type {kind[:80]!r} is not supported: send application/json")
 
 
 def read_header_length(request: Request, body: bytes) -> int | None:

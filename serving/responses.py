@@ -1,6 +1,6 @@
 """Answers as JSON: every error has the body `{"error": text}`, FastAPI's own ones included."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import orjson
 from fastapi import FastAPI, Request
@@ -9,6 +9,14 @@ from starlette.responses import Response
 
 from serving.errors import ApiError
 
+RawHeaders = Sequence[tuple[bytes, bytes]]
+"""Names in small letters with their values, as ASGI has them."""
+
+
+def encode_headers(headers: Mapping[str, str]) -> RawHeaders:
+    """Headers as they are sent."""
+    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+
 
 def json_response(content: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """`content` as a JSON answer; NaN becomes null, which is what JSON has for it."""
@@ -16,16 +24,13 @@ def json_response(content: object, status: int = 200, headers: Mapping[str, str]
 
 
 class PredictionResponse(Response):
-    """200 with a body that is already bytes; the headers are encoded without asking what they lack."""
+    """200 with a body and headers that are already bytes."""
 
-    def __init__(self, content: bytes, headers: Mapping[str, str]) -> None:
+    def __init__(self, content: bytes, headers: RawHeaders) -> None:
         self.status_code = 200
         self.background = None
         self.body = content
-        self.raw_headers = [
-            (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()
-        ]
-        self.raw_headers.append((b"content-length", b"%d" % len(content)))
+        self.raw_headers = [*headers, (b"content-length", b"%d" % len(content))]
 
 
 def error_response(status: int, message: str, headers: Mapping[str, str] | None = None) -> Response:

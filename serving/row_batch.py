@@ -70,9 +70,12 @@ def _check_row(served: ServedModel, index: int, row: Any) -> dict[str, Any]:  # 
                 raise bad_request(f"rows[{index}].{name} is {show(value)}; text or null is allowed")
             if len(value) > MAX_TEXT:
                 raise too_long(f"rows[{index}].{name}", value)
+        elif type(value) is float:
+            if not math.isfinite(value):
+                raise bad_number(served, name, f"rows[{index}].{name}", value)
         elif isinstance(value, bool):
             altered[name] = float(value)
-        elif not isinstance(value, int | float) or not math.isfinite(value):
+        elif not isinstance(value, int):
             raise bad_number(served, name, f"rows[{index}].{name}", value)
         if name not in features:
             altered[name] = None

@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping
 from functools import lru_cache
 
-from serving.batched_measures import BatchedCounter, BatchedGauge, BatchedHistogram
+from serving.batched_measures import Batched, BatchedHistogram
 from serving.metrics import (
     EXECUTIONS,
     INFER_FAILURE,
@@ -22,31 +22,41 @@ UNKNOWN = "unknown"  # what a failed request is counted under when it names no m
 KNOWN_VERSIONS = 1024
 
 
-class VersionMeasures:
+class VersionMeasures(Batched):
     """The measures of one version, for the event loop's thread."""
 
     def __init__(self, name: str, version: str) -> None:
         labels = name, version
         self.failures = INFER_FAILURE.labels(*labels)
-        self._successes = BatchedCounter(INFER_SUCCESS.labels(*labels))
-        self._rows = BatchedCounter(ROWS.labels(*labels))
-        self._last = BatchedGauge(LAST_INFERENCE.labels(*labels))
-        self._executions = BatchedCounter(EXECUTIONS.labels(*labels))
-        self._inferred = BatchedCounter(INFERRED_ROWS.labels(*labels))
+        counters = INFER_SUCCESS, ROWS, EXECUTIONS, INFERRED_ROWS
+        self._counters = [counter.labels(*labels) for counter in counters]
+        self._last_gauge = LAST_INFERENCE.labels(*labels)
+        self._answers = self._rows = self._executions = self._inferred = 0
+        self._last = 0.0
         self._stages = {
             stage: BatchedHistogram(STAGE_SECONDS.labels(name, *labels)) for stage, name in STAGES.items()
         }
 
     def note(self, rows: int, seconds: Mapping[str, float], *, scored: bool) -> None:
         """Count an answer of so many rows; `scored` unless all of them came from the cache."""
-        self._successes.inc()
-        self._rows.inc(rows)
-        self._last.set(time.time())
+        if not self.waits:
+            self.wait()
+        self._answers += 1
+        self._rows += rows
+        self._last = time.time()
         if scored:
-            self._executions.inc()
-            self._inferred.inc(rows)
+            self._executions += 1
+            self._inferred += rows
         for stage, spent in seconds.items():
             self._stages[stage].observe(spent)
+
+    def flush(self) -> None:
+        """As of `Batched`."""
+        sums = self._answers, self._rows, self._executions, self._inferred
+        for counter, amount in zip(self._counters, sums, strict=True):
+            counter.inc(amount)
+        self._last_gauge.set(self._last)
+        self._answers = self._rows = self._executions = self._inferred = 0
 
 
 @lru_cache(KNOWN_VERSIONS)

@@ -136,5 +136,5 @@ class ScoringModel:
             return None
         if len(labels) == 2:
             threshold = self._runtime.default_threshold
-            return [labels[positive >= threshold] for positive in scores[:, 1].tolist()]
+            return [labels[positive >= threshold] for _, positive in scores.tolist()]
         return [labels[int(index)] for index in scores.argmax(axis=1)]

@@ -80,6 +80,25 @@ def test_a_body_that_nobody_reads_is_not_waited_for(server, connect):
     trickle(server, slow, b" ")
 
 
+def test_connections_that_ask_nothing_are_closed(tmp_path, connect):
+    registry = new_registry(tmp_path)
+    publish(registry, "first")
+    with server_thread(registry, serving={"keep_alive_seconds": 3}) as server:
+        server.wait_ready()
+        idle, busy, late = (connect(server.ports[0]) for _ in range(3))
+        assert idle.send(request(GOOD)).answer()[0] == 200
+        # answered before its body was there
+        assert late.send(head("Content-Length: 2", path="/nowhere")).refusal() == 404
+        late.send(b"{}")
+        for _ in range(9):
+            assert busy.send(request(GOOD)).answer()[0] == 200
+            time.sleep(0.5)
+        assert idle.is_closed(30)
+        assert busy.send(request(GOOD)).answer()[0] == 200
+        assert late.is_closed(30)
+        assert busy.is_closed(30)
+
+
 def test_an_answer_that_nobody_reads_is_given_up(tmp_path, connect, monkeypatch, caplog):
     monkeypatch.setattr("serving.server.UNREAD_SECONDS", 0.5)
     registry = new_registry(tmp_path)
