@@ -136,5 +136,5 @@ class ScoringModel:
             return None
         if len(labels) == 2:
             threshold = self._runtime.default_threshold
-            return [labels[positive >= threshold] for _, positive in scores.tolist()]
+            return [labels[row[1] >= threshold] for row in scores.tolist()]
         return [labels[int(index)] for index in scores.argmax(axis=1)]
