@@ -31,7 +31,7 @@ Returns:
 Raises:
     RowError: As for matrix().)";
 
-inline constexpr const char* score = R"(Score a matrix; the GIL is released meanwhile.
+inline constexpr const char* score = R"(Score a matrix; the GIL is released meanwhile, unless scoring takes less than to get it back.
 
 Args:
     rows: float64[n, k], C-contiguous, as matrix() makes it. Nothing is converted: another type or

@@ -70,7 +70,7 @@ std::vector<std::string> PyModel::contribution_names() const {
   return model_->explainer().contribution_names();
 }
 
-FloatMatrix PyModel::contributions(nb::handle data, const char* unseen) const {
+FloatMatrix PyModel::contributions(nb::handle data, std::string_view unseen) const {
   Records records = read(data, unseen);
   Said<float> said = ask<float>(*model_, records, &Explainer::contribution_names, &Explainer::contribute);
   return to_array<FloatMatrix>(std::move(said.values), {said.rows, said.width});
@@ -78,7 +78,7 @@ FloatMatrix PyModel::contributions(nb::handle data, const char* unseen) const {
 
 std::vector<std::string> PyModel::tree_names() const { return model_->explainer().tree_names(); }
 
-nb::tuple PyModel::leaf_assignment(nb::handle data, const char* unseen) const {
+nb::tuple PyModel::leaf_assignment(nb::handle data, std::string_view unseen) const {
   Records records = read(data, unseen);
   Said<LeafPlace> said = ask<LeafPlace>(*model_, records, &Explainer::tree_names, &Explainer::find_leaves);
   nb::list paths = name_paths(said);
@@ -90,7 +90,7 @@ nb::tuple PyModel::leaf_assignment(nb::handle data, const char* unseen) const {
 
 std::vector<std::string> PyModel::stage_names() const { return model_->explainer().stage_names(); }
 
-nb::object PyModel::staged_predict(nb::handle data, const char* unseen) const {
+nb::object PyModel::staged_predict(nb::handle data, std::string_view unseen) const {
   Records records = read(data, unseen);
   Said<double> said = ask<double>(*model_, records, &Explainer::stage_names, &Explainer::predict_stages);
   return copy_to_matrix(said.values, said.rows, said.width);

@@ -140,16 +140,16 @@ std::optional<std::string> PyModel::calibration() const {
   return method.empty() ? std::nullopt : std::optional(method);
 }
 
-Records PyModel::read(nb::handle data, const char* unseen) const {
+Records PyModel::read(nb::handle data, std::string_view unseen) const {
   return reader_.read(data, {.unseen_is_error = unseen_is_error(unseen)});
 }
 
-nb::object PyModel::matrix(nb::handle data, const char* unseen) const {
+nb::object PyModel::matrix(nb::handle data, std::string_view unseen) const {
   Records records = read(data, unseen);
   return copy_to_matrix(records.values, records.rows, model_->n_features());
 }
 
-nb::tuple PyModel::matrix_and_counts(nb::handle data, const char* unseen) const {
+nb::tuple PyModel::matrix_and_counts(nb::handle data, std::string_view unseen) const {
   std::size_t width = model_->n_features();
   std::vector<std::size_t> levels(width);
   Records records = reader_.read(data, {.unseen_is_error = unseen_is_error(unseen), .unseen = &levels});
@@ -184,7 +184,7 @@ nb::object PyModel::score(nb::handle given, nb::handle offset) const {
   return out.take();
 }
 
-nb::object PyModel::score_records(nb::handle data, nb::handle fill, const char* unseen) const {
+nb::object PyModel::score_records(nb::handle data, nb::handle fill, std::string_view unseen) const {
   if (model_->scorer().word_vectors()) throw RowError(kWordsNotRows);
   bool with_offset = model_->offset_column().has_value();
   Records records =
@@ -200,11 +200,13 @@ void PyModel::score_rows(std::span<const double> rows, std::span<double> out, st
                          const double* offsets) const {
   std::size_t most = kHeldBytes / std::max<std::size_t>(model_->nbytes(), 1);
   std::optional<nb::gil_scoped_release> release;
-  if (rows.size() > model_->n_features() * std::min(most, kHeldRows)) release.emplace();
+  if (model_->scorer().iterates() || rows.size() > model_->n_features() * std::min(most, kHeldRows))
+    release.emplace();
   model_->score(rows, out, labels, offsets);
 }
 
-nb::dict PyModel::predict(nb::handle data, nb::handle offset, bool calibrated, const char* unseen) const {
+nb::dict PyModel::predict(nb::handle data, nb::handle offset, bool calibrated,
+                          std::string_view unseen) const {
   // Else the first word would be called no number.
   if (model_->scorer().word_vectors()) throw RowError(kWordsNotRows);
   if (calibrated) require_calibration();

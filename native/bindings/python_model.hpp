@@ -11,6 +11,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "model.hpp"
@@ -34,20 +35,20 @@ class PyModel {
   std::optional<std::vector<std::string>> response_domain() const;
   std::optional<std::string> calibration() const;
 
-  nanobind::object matrix(nanobind::handle data, const char* unseen) const;
-  nanobind::tuple matrix_and_counts(nanobind::handle data, const char* unseen) const;
+  nanobind::object matrix(nanobind::handle data, std::string_view unseen) const;
+  nanobind::tuple matrix_and_counts(nanobind::handle data, std::string_view unseen) const;
   nanobind::object score(nanobind::handle given, nanobind::handle offset) const;
-  nanobind::object score_records(nanobind::handle data, nanobind::handle fill, const char* unseen) const;
+  nanobind::object score_records(nanobind::handle data, nanobind::handle fill, std::string_view unseen) const;
   nanobind::dict predict(nanobind::handle data, nanobind::handle offset, bool calibrated,
-                         const char* unseen) const;
+                         std::string_view unseen) const;
   nanobind::object calibrate(nanobind::handle given) const;
 
   std::vector<std::string> contribution_names() const;
-  FloatMatrix contributions(nanobind::handle data, const char* unseen) const;
+  FloatMatrix contributions(nanobind::handle data, std::string_view unseen) const;
   std::vector<std::string> tree_names() const;
-  nanobind::tuple leaf_assignment(nanobind::handle data, const char* unseen) const;
+  nanobind::tuple leaf_assignment(nanobind::handle data, std::string_view unseen) const;
   std::vector<std::string> stage_names() const;
-  nanobind::object staged_predict(nanobind::handle data, const char* unseen) const;
+  nanobind::object staged_predict(nanobind::handle data, std::string_view unseen) const;
 
   std::optional<FloatVector> word_vector(const std::string& word) const;
   FloatVector sentence_vector(const std::vector<std::string>& sentence) const;
@@ -55,7 +56,7 @@ class PyModel {
  private:
   PyModel(std::unique_ptr<const Model> model, std::vector<LevelTable> tables);
 
-  Records read(nanobind::handle data, const char* unseen) const;
+  Records read(nanobind::handle data, std::string_view unseen) const;
   // As Model::score, without the GIL where that takes long.
   void score_rows(std::span<const double> rows, std::span<double> out, std::int32_t* labels,
                   const double* offsets) const;

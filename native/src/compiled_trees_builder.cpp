@@ -96,8 +96,9 @@ class CompiledTrees::Builder {
   bool narrow() const { return level_counts_->size() <= kMostColumns; }
   bool in_heaps() const { return heap_ || blocked_; }
 
-  // The answers by level must not outgrow the trees they come from.
-  Draft make_draft() const { return {{*level_counts_, 2 * nodes_ * sizeof(Node) + kFewBytes}, {}, {}}; }
+  // Answers by level and masks must not outgrow the trees they come from.
+  std::size_t most_bytes() const { return 2 * nodes_ * sizeof(Node) + kFewBytes; }
+  Draft make_draft() const { return {{*level_counts_, most_bytes()}, {}, {}}; }
 
   // The drafts do not depend on the threads: each half has its own.
   void collect(const std::vector<Placed>& list) {
@@ -216,7 +217,8 @@ class CompiledTrees::Builder {
       run.segments.back().last = number + 1;
     }
     if (auto* general = std::get_if<GeneralTrees>(&run.layout)) general->shrink();
-    if (auto* heap = std::get_if<HeapTrees>(&run.layout)) run.masks = LeafMasks(*heap, run.table);
+    if (auto* heap = std::get_if<HeapTrees>(&run.layout))
+      run.masks = LeafMasks(*heap, run.table, most_bytes());
     run.slices.finish();
   }
 

@@ -25,6 +25,7 @@ class Glrm final : public Scorer {
   std::size_t nbytes() const override {
     return (archetypes.capacity() + 2 * sub.capacity() + permutation.capacity()) * sizeof(double);
   }
+  bool iterates() const override { return true; }
   std::vector<std::string> value_names() const override {
     std::vector<std::string> names;
     for (std::size_t i = 1; i <= rank; ++i) names.push_back("Arch" + std::to_string(i));

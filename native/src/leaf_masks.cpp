@@ -13,9 +13,10 @@ constexpr int kLeastDepth = 4;  // shallower trees are walked in no time
 constexpr std::size_t most_runs(int depth) { return 8 * static_cast<std::size_t>(depth - 3); }
 static_assert(most_runs(HeapTrees::kMostDepth) == LeafMasks::kMostRuns);
 
-// More than 768 KB would not stay in the cache of a core; more places are not made in a moment.
-constexpr std::size_t kMostLines = 12 << 10;
-constexpr std::size_t kMostPlaces = 1 << 17;
+constexpr std::size_t kMostBytes = 768 << 10;  // more would not stay in the cache of a core
+constexpr std::size_t kMostLines = kMostBytes / (kMaskTrees * sizeof(Word));
+static_assert(kMostLines < 0xffff);            // places can name them
+constexpr std::size_t kMostAnswers = 1 << 22;  // to be looked at: some ten milliseconds
 
 // The leaves below the left child of a place.
 Word leaves_left_of(std::uint32_t place, int depth) {
@@ -26,7 +27,7 @@ Word leaves_left_of(std::uint32_t place, int depth) {
 
 }  // namespace
 
-LeafMasks::LeafMasks(const HeapTrees& trees, const ConditionTable& table) {
+LeafMasks::LeafMasks(const HeapTrees& trees, const ConditionTable& table, std::size_t most_bytes) {
   std::size_t runs = table.runs();
   if (trees.depth() < kLeastDepth || runs > most_runs(trees.depth())) return;
   constexpr std::size_t at_once = kTrees * kMaskGroups;
@@ -39,9 +40,11 @@ LeafMasks::LeafMasks(const HeapTrees& trees, const ConditionTable& table) {
     starts_.push_back(places);
     places += table.states(run) * groups_;
   }
-  if (places > kMostPlaces) return;
+  most_bytes = std::min(most_bytes, kMostBytes);
+  if (places * sizeof(std::uint16_t) > most_bytes) return;
   places_.resize(places);
   lines_.emplace_back().masks.fill(~Word{0});
+  std::size_t answers = 0;
   for (std::size_t group = 0; group * kTrees < trees.size(); ++group) {
     std::vector<std::vector<Split>> splits(runs + 1);  // the last: those that ask nothing
     std::size_t count = std::min(kTrees, trees.size() - group * kTrees);
@@ -51,8 +54,12 @@ LeafMasks::LeafMasks(const HeapTrees& trees, const ConditionTable& table) {
         splits[run_of[question]].push_back({question, i, ~leaves_left_of(place, trees.depth())});
       }
     }
-    for (std::size_t run = 0; run < runs; ++run) lay_out(splits[run], table, run, group);
-    if (lines_.size() < kMostLines) continue;
+    for (std::size_t run = 0; run < runs; ++run) {
+      answers += table.is_ascending(run) ? splits[run].size() : table.states(run) * splits[run].size();
+      if (answers <= kMostAnswers) lay_out(splits[run], table, run, group);
+    }
+    std::size_t bytes = lines_.size() * sizeof(Line) + places * sizeof(std::uint16_t);
+    if (bytes <= most_bytes && answers <= kMostAnswers) continue;
     *this = LeafMasks();
     return;
   }
@@ -90,7 +97,7 @@ void LeafMasks::lay_out(std::vector<Split>& splits, const ConditionTable& table,
 }
 
 std::uint16_t LeafMasks::append(const Line& line) {
-  if (lines_.size() < kMostLines) lines_.push_back(line);
+  if (lines_.size() <= kMostLines) lines_.push_back(line);
   return static_cast<std::uint16_t>(lines_.size() - 1);
 }
 

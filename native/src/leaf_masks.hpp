@@ -24,8 +24,8 @@ class LeafMasks {
   static constexpr std::size_t kMostRuns = 24;
 
   LeafMasks() = default;
-  // Empty where walking is faster, or the masks would take too much of the cache.
-  LeafMasks(const HeapTrees& trees, const ConditionTable& table);
+  // Empty where walking is faster, or the masks would take more than `most_bytes` or too much of the cache.
+  LeafMasks(const HeapTrees& trees, const ConditionTable& table, std::size_t most_bytes);
 
   bool empty() const { return lines_.empty(); }
   std::size_t nbytes() const;

@@ -34,6 +34,11 @@ class PipelineScorer final : public Scorer {
     return bytes;
   }
 
+  bool iterates() const override {
+    auto one = [](const Member& member) { return member.model->scorer().iterates(); };
+    return one(main) || std::ranges::any_of(members, one);
+  }
+
   // parts: the main model, then the members; `doubles` of each holds its row, then its preds.
   void prepare(Scratch& scratch) const override {
     scratch.parts.resize(2 * (1 + members.size()));

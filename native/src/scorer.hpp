@@ -52,6 +52,8 @@ class Scorer {
   // Length of `preds`: for classes the label index, then one probability per class; otherwise the values.
   virtual std::size_t width() const = 0;
   virtual std::size_t nbytes() const = 0;
+  // Whether a row takes many passes over the model's numbers, so that nbytes() says little about its time.
+  virtual bool iterates() const { return false; }
   virtual void prepare(Scratch& scratch) const = 0;
   // `row` has n_features values; `offset` is 0 where there is none. Writes all of `preds`. Throws RowError.
   virtual void score(const double* row, double offset, double* preds, Scratch& scratch) const = 0;

@@ -26,6 +26,9 @@ class StackedEnsemble final : public Scorer {
  public:
   std::size_t width() const override { return metalearner->scorer().width(); }
   std::size_t nbytes() const override { return nbytes_of(models); }
+  bool iterates() const override {
+    return std::ranges::any_of(models, [](const auto& model) { return model.second->scorer().iterates(); });
+  }
 
   // parts: of each base model its rows and predictions, then its own room; last the metalearner's.
   void prepare(Scratch& scratch) const override {

@@ -165,7 +165,7 @@ class Model:
 
     def score(self, rows: Matrix, offset: Offset | None = None) -> Matrix:
         """
-        Score a matrix; the GIL is released meanwhile.
+        Score a matrix; the GIL is released meanwhile, unless scoring takes less than to get it back.
 
         Args:
             rows: float64[n, k], C-contiguous, as matrix() makes it. Nothing is converted: another type or
