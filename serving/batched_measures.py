@@ -60,12 +60,6 @@ class BatchedGauge(Batched):
             self.wait()
         self._value += amount
 
-    def set(self, value: float) -> None:
-        """Put it somewhere."""
-        if not self.waits:
-            self.wait()
-        self._value = value
-
     def flush(self) -> None:
         """Give it on."""
         self._gauge.set(self._value)

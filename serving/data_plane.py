@@ -213,14 +213,11 @@ def describe_route(answer: Answer) -> dict[str, str]:
     return {**_name_route(*_route(answer)), "Server-Timing": _timing(answer), **answer.body.headers}
 
 
-def _encode_route(answer: Answer) -> list[tuple[bytes, bytes]]:
+def _encode_route(answer: Answer) -> RawHeaders:
     """The same as they are sent; most of them are those of the answer before."""
-    raw = [*_encoded_names(*_route(answer)), (b"server-timing", _timing(answer).encode("ascii"))]
-    if answer.body.headers:
-        own = encode_headers(answer.body.headers)
-        names = {name for name, _ in own}
-        raw = [*(pair for pair in raw if pair[0] not in names), *own]
-    return raw
+    timing = _timing(answer).encode("ascii")
+    own = encode_headers(answer.body.headers)
+    return {**_encoded_names(*_route(answer)), b"server-timing": timing, **own}
 
 
 def _route(answer: Answer) -> tuple[str, str, str, str, bool | None, str | None]:

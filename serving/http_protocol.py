@@ -119,6 +119,7 @@ class PatientProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing comes any more."""
         self._stop_waiting()
+        self._unset_keepalive_if_required()  # uvicorn does so only where nothing went wrong
         self._forget_answers()
         super().connection_lost(exc)
 
@@ -150,11 +151,10 @@ class PatientProtocol(HttpToolsProtocol):
         self.timeout_keep_alive_task = None
         if self.transport.is_closing() or self._is_answering():
             return  # the answer sets a timer again
-        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
-        if self._arrival is not None:  # something is, and has a time of its own
-            self._await_request(self.timeout_keep_alive)
-        elif left > 0:
-            self._await_request(left)
+        is_asked = self._arrival is not None  # and that has a time of its own
+        idle = 0.0 if is_asked else self.loop.time() - self._idle_since
+        if idle < self.timeout_keep_alive:
+            self._await_request(self.timeout_keep_alive - idle)
         else:
             self.transport.close()
 

@@ -1,6 +1,6 @@
 """Answers as JSON: every error has the body `{"error": text}`, FastAPI's own ones included."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import orjson
 from fastapi import FastAPI, Request
@@ -9,13 +9,13 @@ from starlette.responses import Response
 
 from serving.errors import ApiError
 
-RawHeaders = Sequence[tuple[bytes, bytes]]
-"""Names in small letters with their values, as ASGI has them."""
+RawHeaders = Mapping[bytes, bytes]
+"""Names in small letters with their values, as they are sent."""
 
 
 def encode_headers(headers: Mapping[str, str]) -> RawHeaders:
     """Headers as they are sent."""
-    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+    return {name.lower().encode("latin-1"): value.encode("latin-1") for name, value in headers.items()}
 
 
 def json_response(content: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -30,7 +30,7 @@ class PredictionResponse(Response):
         self.status_code = 200
         self.background = None
         self.body = content
-        self.raw_headers = [*headers, (b"content-length", b"%d" % len(content))]
+        self.raw_headers = [*headers.items(), (b"content-length", b"%d" % len(content))]
 
 
 def error_response(status: int, message: str, headers: Mapping[str, str] | None = None) -> Response:

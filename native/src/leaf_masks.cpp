@@ -30,8 +30,7 @@ Word leaves_left_of(std::uint32_t place, int depth) {
 LeafMasks::LeafMasks(const HeapTrees& trees, const ConditionTable& table, std::size_t most_bytes) {
   std::size_t runs = table.runs();
   if (trees.depth() < kLeastDepth || runs > most_runs(trees.depth())) return;
-  constexpr std::size_t at_once = kTrees * kMaskGroups;
-  groups_ = (trees.size() + at_once - 1) / at_once * kMaskGroups;
+  groups_ = (trees.size() + kAtOnce - 1) / kAtOnce * kMaskGroups;
   std::size_t places = 0;
   std::vector<std::size_t> run_of(table.size(), runs);
   for (std::size_t run = 0; run < runs; ++run) {
@@ -45,12 +44,12 @@ LeafMasks::LeafMasks(const HeapTrees& trees, const ConditionTable& table, std::s
   places_.resize(places);
   lines_.emplace_back().masks.fill(~Word{0});
   std::size_t answers = 0;
-  for (std::size_t group = 0; group * kTrees < trees.size(); ++group) {
+  for (std::size_t group = 0; group * kMaskTrees < trees.size(); ++group) {
     std::vector<std::vector<Split>> splits(runs + 1);  // the last: those that ask nothing
-    std::size_t count = std::min(kTrees, trees.size() - group * kTrees);
+    std::size_t count = std::min(kMaskTrees, trees.size() - group * kMaskTrees);
     for (std::uint32_t i = 0; i < count; ++i) {
       for (std::uint32_t place = 1; place < 1U << trees.depth(); ++place) {
-        std::uint32_t question = trees.question(group * kTrees + i, place);
+        std::uint32_t question = trees.question(group * kMaskTrees + i, place);
         splits[run_of[question]].push_back({question, i, ~leaves_left_of(place, trees.depth())});
       }
     }
@@ -119,12 +118,11 @@ template <class Sum>
 void LeafMasks::add(const Places& places, const HeapTrees& trees, std::size_t first, std::size_t last,
                     Sum& sum) const {
   auto meet = choose_kernels().meet;
-  constexpr std::size_t at_once = kMaskGroups * kTrees;
-  Word left[at_once];
+  Word left[kAtOnce];
   for (std::size_t end; first < last; first = end) {
-    std::size_t start = first / at_once * at_once;
-    end = std::min(last, start + at_once);
-    meet(lines_.data()->masks.data(), places.data(), starts_.size(), start / kTrees, left);
+    std::size_t start = first / kAtOnce * kAtOnce;
+    end = std::min(last, start + kAtOnce);
+    meet(lines_.data()->masks.data(), places.data(), starts_.size(), start / kMaskTrees, left);
     trees.add_lowest(left + (first - start), first, end - first, sum);
   }
 }

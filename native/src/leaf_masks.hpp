@@ -39,7 +39,7 @@ class LeafMasks {
   void add(const Places& places, const HeapTrees& trees, std::size_t first, std::size_t last, Sum& sum) const;
 
  private:
-  static constexpr std::size_t kTrees = kMaskTrees;
+  static constexpr std::size_t kAtOnce = kMaskTrees * kMaskGroups;  // trees whose leaves are found together
 
   struct Split {
     std::uint32_t question;
@@ -47,7 +47,7 @@ class LeafMasks {
     Word leaves;         // that are left where the answer is yes
   };
   struct alignas(64) Line {
-    std::array<Word, kTrees> masks;
+    std::array<Word, kMaskTrees> masks;
 
     auto operator<=>(const Line&) const = default;
   };
