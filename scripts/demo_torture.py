@@ -9,11 +9,14 @@ its report must hold, and no JVM may be left. Everything happens in a home direc
 """
 
 import argparse
+import contextlib
 import json
 import random
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -57,17 +60,19 @@ def start_demo(home: Path, ports: dict[str, int], small: bool, report: Path) -> 
 
 
 def follow(demo: subprocess.Popen[str], stage: str | None, seconds: float) -> tuple[list[str], bool]:
-    """The demo's lines until `start <stage>` (True) or until its end (False)."""
+    """The demo's lines until `start <stage>` (True) or until its end (False), killed after `seconds`."""
     lines: list[str] = []
-    deadline = time.monotonic() + seconds
-    for line in demo.stdout or ():
-        lines.append(line.rstrip())
-        if stage is not None and line.startswith(f"start {stage}"):
-            return lines, True
-        if time.monotonic() > deadline:
-            demo.kill()
-            raise SystemExit("\n".join([*lines, f"no end of this round within {seconds:.0f} s"]))
-    demo.wait()
+    patience = threading.Timer(seconds, demo.kill)  # also of a demo that says nothing
+    patience.start()
+    try:
+        for line in demo.stdout or ():
+            lines.append(line.rstrip())
+            if stage is not None and line.startswith(f"start {stage}"):
+                return lines, True
+    finally:
+        patience.cancel()
+    if demo.wait() == -signal.SIGKILL:
+        raise SystemExit("\n".join([*lines, f"no end of this round within {seconds:.0f} s"]))
     return lines, False
 
 
@@ -86,6 +91,15 @@ def started_below(home: Path) -> list[psutil.Process]:
         ):
             found.append(process)
     return found
+
+
+def kill_started_below(home: Path) -> None:
+    """Kill until nothing is left: meanwhile one may start another or end by itself."""
+    while found := started_below(home):
+        for process in found:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(found, timeout=1)
 
 
 def is_jvm(process: psutil.Process) -> bool:
@@ -115,8 +129,7 @@ def kill_in(stage: str, home: Path, ports: dict[str, int], small: bool, rng: ran
     time.sleep(delay)
     demo.kill()
     if everything:
-        for process in started_below(home):
-            process.kill()
+        kill_started_below(home)
     demo.wait()
     gone = wait_for_jvm_to_go(home) if everything else None
     return {
@@ -150,8 +163,7 @@ def main() -> None:
             last = start_demo(home, ports, options.small, report)
             lines, _ = follow(last, None, ROUND_SECONDS[options.small])
         finally:
-            for process in started_below(home):
-                process.kill()
+            kill_started_below(home)
         if last.returncode != 0:
             raise SystemExit("\n".join([*lines, f"the last demo ended with {last.returncode}"]))
         final = json.loads(report.read_text(encoding="utf-8"))

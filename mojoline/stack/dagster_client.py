@@ -143,14 +143,19 @@ class DagsterClient:
         """Names of the jobs of all code locations; StackError if one did not load."""
         return sorted(job for _, _, jobs in self._repositories() for job in jobs)
 
-    def abandon_runs(self, location: str) -> list[str]:
-        """End the runs of `location` whose worker died with its code server; their ids.
+    def abandon_runs(self, location: str, before: float) -> list[str]:
+        """End the runs of `location` that began before `before` (seconds of the epoch); their ids.
 
-        Such a run would stay STARTED for ever and block every later run of its model.
+        Their workers died with the code server that started them: they would stay STARTED for ever and block
+        every later run of their model.
         """
         runs = self._ask(queries.RUNS, {"statuses": list(ALIVE)})["runsOrError"].get("results", [])
-        origins = {str(run["runId"]): run["repositoryOrigin"] or {} for run in runs}
-        ids = [run for run, origin in origins.items() if origin.get("repositoryLocationName") == location]
+        ids = [
+            str(run["runId"])
+            for run in runs
+            if (run["repositoryOrigin"] or {}).get("repositoryLocationName") == location
+            and (run["startTime"] or run["updateTime"]) < before  # a run that is STARTING has no start yet
+        ]
         for run_id in ids:
             self._ask(queries.ABANDON, {"id": run_id})
             self._ask(queries.FREE_SLOTS, {"id": run_id})

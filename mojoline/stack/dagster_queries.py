@@ -68,7 +68,7 @@ query($key: AssetKeyInput!){assetOrError(assetKey: $key){__typename
 
 RUNS = """
 query($statuses: [RunStatus!]){runsOrError(filter: {statuses: $statuses}){__typename
- ... on Runs{results{runId repositoryOrigin{repositoryLocationName}}}}}
+ ... on Runs{results{runId startTime updateTime repositoryOrigin{repositoryLocationName}}}}}
 """
 
 CANCEL = "mutation($id: String!){terminateRun(runId: $id){__typename}}"

@@ -80,7 +80,8 @@ def up(
         if postgres.NAME in wanted:
             postgres.ensure_database(paths)
         services = _python_services(settings, paths, state, wanted)
-        _abandon_runs(_start_python_services(services, settings, paths, report), state, report)
+        started = _start_python_services(services, settings, paths, report)
+        _abandon_runs({one.service.name for one in started}, paths, state, report)
     return state
 
 
@@ -164,16 +165,18 @@ def _start_together(services: list[Service], paths: StackPaths, report: Progress
     return [await_service(one, paths, report) for one in started]
 
 
-def _abandon_runs(started: list[Started], state: StackState, report: Progress) -> None:
-    """End the runs that lost their workers: a new code server has none of an earlier one's."""
-    fresh = {one.service.name for one in started if not one.adopted}
-    running = {one.service.name for one in started}
-    if dagster.CODE not in fresh or not {dagster.WEBSERVER, dagster.DAEMON} <= running:
+def _abandon_runs(running: Collection[str], paths: StackPaths, state: StackState, report: Progress) -> None:
+    """End the runs that lost their workers: a code server has none of an earlier one's.
+
+    Also where it is adopted: the `up` that started it may have been killed before it came here.
+    """
+    if not {dagster.CODE, dagster.WEBSERVER, dagster.DAEMON} <= set(running):
         return  # under somebody else's daemon the runs may be somebody else's
+    started = pid_file(paths, dagster.CODE).stat().st_mtime
     from mojoline.stack.dagster_client import DagsterClient
 
     with DagsterClient(state.dagster_url) as client:
-        if lost := client.abandon_runs(dagster_health.LOCATION):
+        if lost := client.abandon_runs(dagster_health.LOCATION, started):
             report(dagster.DAEMON, f"ended {len(lost)} run(s) whose worker was killed")
 
 

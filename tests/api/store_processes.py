@@ -56,7 +56,8 @@ class PostgresProcess:
     def signal(self, number: int) -> None:
         server = ProcessRecord.read(pid_file(self.paths, "postgres")).find()
         for process in [server, *server.children(recursive=True)]:
-            process.send_signal(number)
+            with suppress(psutil.NoSuchProcess):  # a backend may just be ending
+                process.send_signal(number)
         if number == signal.SIGKILL:
             psutil.wait_procs([server], timeout=10)
 

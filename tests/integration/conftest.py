@@ -3,11 +3,11 @@
 import os
 from collections.abc import Iterator
 
-import psutil
 import pytest
 
 from mojoline.settings import Settings, load_settings
 from mojoline.settings_layers import PREFIX, USUAL_NAMES
+from mojoline.stack.process_record import find_process
 from mojoline.training.jvm import USER, Jvm
 
 
@@ -25,7 +25,7 @@ def h2o_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jvm]:
     jvm = Jvm(tmp_path_factory.mktemp("node"), heap=1 << 30, nthreads=2, brief=True)
     yield jvm
     jvm.stop()
-    assert not psutil.pid_exists(jvm.pid)
+    assert find_process(jvm.pid) is None
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from mojoline.settings import TrainingSettings
+from mojoline.stack.process_record import find_process
 from mojoline.training.errors import ClusterError, TrainingError
 from mojoline.training.h2o_cluster import start_cluster
 from mojoline.training.jvm import JvmFiles
@@ -31,7 +32,7 @@ with start_cluster(small, None, Path(sys.argv[1]), brief=True) as node:
 def wait_until_gone(pid: int, seconds: float = 15) -> bool:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+        if find_process(pid) is None:
             return True
         time.sleep(0.05)
     return False
@@ -72,7 +73,7 @@ def test_a_node_that_is_killed_is_one_clear_error_and_leaves_nothing(tmp_path):
 
     with pytest.raises(ClusterError, match=r"the H2O node died: it was killed \(SIGKILL\)"):
         body()
-    assert not psutil.pid_exists(pids[0])
+    assert find_process(pids[0]) is None
     assert list(tmp_path.iterdir()) == []
 
 

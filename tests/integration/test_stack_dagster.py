@@ -1,5 +1,6 @@
 """Dagster on the local stack, by GraphQL: runs, their events, and a code server killed in the middle."""
 
+import contextlib
 import os
 import select
 import shutil
@@ -16,7 +17,7 @@ import psutil
 import pytest
 
 from mojoline.settings import load_settings
-from mojoline.stack import dagster_services
+from mojoline.stack import dagster_services, local_stack
 from mojoline.stack.dagster_client import DagsterClient, RunFailedError
 from mojoline.stack.errors import StackError
 from mojoline.stack.local_stack import DAGSTER_SERVICES, down, status, up
@@ -139,7 +140,14 @@ def test_what_dagster_refuses_is_told(client):
         nobody.jobs()
 
 
-def test_a_run_that_lost_its_worker_does_not_block_its_model_for_ever(settings, client):
+def killed(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("interrupted", [False, True], ids=["one-up", "an-up-that-was-killed-before"])
+def test_a_run_that_lost_its_worker_does_not_block_its_model_for_ever(
+    settings, client, monkeypatch, interrupted
+):
     """Such a run held its model's place and the pool: every later run would wait for ever."""
     lost = client.launch("probe_job", config(seconds=300))
     deadline = time.monotonic() + 120
@@ -150,7 +158,13 @@ def test_a_run_that_lost_its_worker_does_not_block_its_model_for_ever(settings, 
     code = psutil.Process(before["dagster-code"])
     workers = code.children(recursive=True)
     for process in (code, *workers):  # the worker must not live to report that it was stopped
-        process.send_signal(signal.SIGKILL)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    if interrupted:  # as soon as the new code server runs
+        with monkeypatch.context() as patch:
+            patch.setattr(local_stack, "_abandon_runs", killed)
+            with pytest.raises(KeyboardInterrupt):
+                up(settings, only=ONLY)
     up(settings, only=ONLY)
     after = {one.name: one.pid for one in status(settings)}
     assert after["dagster-webserver"] == before["dagster-webserver"]
@@ -158,6 +172,16 @@ def test_a_run_that_lost_its_worker_does_not_block_its_model_for_ever(settings, 
     assert psutil.wait_procs(workers, timeout=10)[1] == []  # who adopts the killed ones may take its time
     assert client.status(lost) == "CANCELED"
     client.wait(client.launch("probe_job", config()), timeout=120)
+
+
+def test_a_run_whose_worker_lives_is_left_alone(settings, client):
+    running = client.launch("probe_job", config(seconds=5))
+    deadline = time.monotonic() + 120
+    while client.status(running) != "STARTED":
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    up(settings, only=ONLY)
+    client.wait(running, timeout=120)
 
 
 def test_a_run_that_finds_no_code_server_waits_for_one(settings, client):

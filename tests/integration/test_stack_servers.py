@@ -24,7 +24,7 @@ from mojoline.stack.errors import StackError
 from mojoline.stack.local_stack import down, status, up
 from mojoline.stack.paths import stack_paths
 from mojoline.stack.ports import find_free_port
-from mojoline.stack.process_record import ProcessRecord, belongs_to
+from mojoline.stack.process_record import ProcessRecord, belongs_to, find_process
 from mojoline.stack.service import pid_file
 
 DATA = ("postgres", "cache", "reservoir")
@@ -90,7 +90,7 @@ def command(settings, *arguments: str) -> list[str]:
 
 def wait_gone(pid: int) -> None:
     deadline = time.monotonic() + 10
-    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+    while find_process(pid) is not None:
         assert time.monotonic() < deadline
         time.sleep(0.02)
 

@@ -7,12 +7,11 @@ import sys
 import time
 from pathlib import Path
 
-import psutil
 import pytest
 
 from mojoline.stack.errors import StackError
 from mojoline.stack.paths import LONGEST_SOCKET_PATH, stack_paths
-from mojoline.stack.process_record import ProcessRecord, find_family
+from mojoline.stack.process_record import ProcessRecord, find_family, find_process
 from mojoline.stack.service import Service, await_service, pid_file, start_service, stop_service
 
 IGNORES_TERM = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"
@@ -62,7 +61,7 @@ def wait_for(condition, seconds=15.0):
 
 
 def is_gone(pid: int) -> bool:
-    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    return find_process(pid) is None
 
 
 def test_a_record_finds_its_process_and_no_other_under_the_same_pid(tmp_path, sleeper):
