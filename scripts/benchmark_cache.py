@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.table import Table
 from scratch_servers import draw_rows, load_model, scratch_redis
 
-from serving.metrics import INFERENCES
+from serving.metrics import CACHE_REQUESTS, INFERENCES
 from serving.offload import Offload, percentile
 from serving.prediction_cache import PredictionCache
 from serving.redis_pool import RedisPool
@@ -63,7 +63,9 @@ async def measure(options: argparse.Namespace, url: str) -> dict[str, object]:
     pool.start()
     cache.start()
     states: Counter[str] = Counter()
-    before = INFERENCES.labels(model.name)._value.get()
+    unknown = [CACHE_REQUESTS.labels(model.name, state) for state in ("miss", "error", "bypass")]
+    counters = [INFERENCES.labels(model.name), *unknown]
+    before = [counter._value.get() for counter in counters]
     remaining = iter(drawn)
 
     async def work() -> None:
@@ -78,12 +80,12 @@ async def measure(options: argparse.Namespace, url: str) -> dict[str, object]:
     await cache.close()
     await pool.close()
     offload.close()
-    inferences = int(INFERENCES.labels(model.name)._value.get() - before)
+    inferences, *misses = (int(one._value.get() - was) for one, was in zip(counters, before, strict=True))
     return {
         "requests": options.requests,
         "distinct_rows": len(set(drawn)),
         "hit_rate": round(states["hit"] / options.requests, 4),
-        "misses": states["miss"] + states["error"] + states["bypass"],
+        "misses": sum(misses),
         "inferences": inferences,
         "single_flight_joined": cache.joined,
         "errors": states["error"] + states["bypass"],

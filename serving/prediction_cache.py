@@ -38,6 +38,8 @@ NAMESPACE = "mojoline"
 CacheMode = Literal["auto", "always", "off"]
 CacheState = Literal["hit", "miss", "bypass", "error"]
 Scores = NDArray[np.float64]
+Found = tuple[Scores, CacheState]  # of one row: where its scores came from
+WORST_FIRST: tuple[CacheState, ...] = ("error", "miss", "hit")  # a request is as its worst row
 
 
 class PredictionCache:
@@ -55,7 +57,7 @@ class PredictionCache:
         self._offload = offload
         self._pool = pool
         self._costs = CacheCosts()
-        self._flights: dict[str, asyncio.Future[Scores | None]] = {}
+        self._flights: dict[str, asyncio.Future[Found | None]] = {}
         self._writes = None if pool is None else _open_write_back(pool, ttl_seconds)
 
     def start(self) -> None:
@@ -81,7 +83,7 @@ class PredictionCache:
 
         Returns:
             Scores and "hit"; "miss" if one row was not known; "bypass" if Redis was not asked; "error" if it
-            was, and did not answer.
+            was, and did not answer. Rows that another request was finding out are as that one found them.
 
         Raises:
             RowRefusedError: a value is neither missing nor a number or level its column can hold.
@@ -129,35 +131,35 @@ class PredictionCache:
         keys = prediction_keys(served, matrix, options)
         first = {key: row for row, key in reversed(list(enumerate(keys)))}
         try:
-            known, state = await self._fly(served, matrix, first)
+            found = await self._fly(served, matrix, first)
         except RowRefusedError:  # it names a row of those that were not known
             await self._infer(served, matrix)
             raise
-        return np.stack([known[key] for key in keys]), state
+        states = {state for _, state in found.values()}
+        return np.stack([found[key][0] for key in keys]), next(each for each in WORST_FIRST if each in states)
 
     async def _fly(
         self, served: ServedModel, matrix: NDArray[np.float64], first: Mapping[str, int]
-    ) -> tuple[dict[str, Scores], CacheState]:
-        """The scores by key. What another request is about to know is waited for, not asked again."""
+    ) -> dict[str, Found]:
+        """What is found of each key. What another request is about to know is waited for, not asked again."""
         joined = {key: self._flights[key] for key in first if key in self._flights}
         own = [key for key in first if key not in joined]
         create = asyncio.get_running_loop().create_future
         self._flights.update({key: create() for key in own})
-        known: dict[str, Scores] = {}
-        state: CacheState = "hit"
+        found: dict[str, Found] = {}
         try:
             if own:
-                state = await self._lookup_or_infer(served, matrix, first, own, known)
+                found.update(await self._lookup_or_infer(served, matrix, first, own))
         finally:  # None: whoever was to find out was cancelled or failed, so each finds out alone
             for key in own:
-                self._flights.pop(key).set_result(known.get(key))
+                self._flights.pop(key).set_result(found.get(key))
         if joined:
             self.joined += len(joined)
             CACHE_JOINED.inc(len(joined))
             for key, flight in joined.items():
-                found = await asyncio.shield(flight)
-                known[key] = (await self._infer(served, matrix[[first[key]]]))[0] if found is None else found
-        return known, state
+                landed = await asyncio.shield(flight)
+                found[key] = landed or ((await self._infer(served, matrix[[first[key]]]))[0], "miss")
+        return found
 
     async def _lookup_or_infer(
         self,
@@ -165,25 +167,22 @@ class PredictionCache:
         matrix: NDArray[np.float64],
         first: Mapping[str, int],
         keys: Sequence[str],
-        known: dict[str, Scores],
-    ) -> CacheState:
-        """Put the scores of `keys` into `known`."""
-        state: CacheState = "hit"
+    ) -> dict[str, Found]:
+        known: dict[str, Scores] = {}
+        unknown: CacheState = "miss"
         try:
-            known.update(await self._lookup(served, keys))
+            known = await self._lookup(served, keys)
         except RedisUnavailableError:
-            state = "error"
-        missing = [key for key in keys if key not in known]
+            unknown = "error"
+        found: dict[str, Found] = {key: (scores, "hit") for key, scores in known.items()}
         CACHE_REQUESTS.labels(served.name, "hit").inc(len(known))
-        if missing:
-            result: CacheState = "error" if state == "error" else "miss"
-            CACHE_REQUESTS.labels(served.name, result).inc(len(missing))
-            scores = await self._infer(served, matrix[[first[key] for key in missing]])
-            known.update(zip(missing, scores, strict=True))
-            if result == "miss" and self._writes is not None:
-                self._writes.offer(missing, scores)
-            return result
-        return state
+        if missing := [key for key in keys if key not in known]:
+            CACHE_REQUESTS.labels(served.name, unknown).inc(len(missing))
+            inferred = await self._infer(served, matrix[[first[key] for key in missing]])
+            found.update({key: (scores, unknown) for key, scores in zip(missing, inferred, strict=True)})
+            if unknown == "miss" and self._writes is not None:
+                self._writes.offer(missing, inferred)
+        return found
 
     async def _lookup(self, served: ServedModel, keys: Sequence[str]) -> dict[str, Scores]:
         assert self._pool is not None  # noqa: S101 - else nothing is looked up

@@ -197,7 +197,12 @@ def test_one_row_is_scored_once_however_many_ask(server, versions):
 
     async def work(cache, _):
         answers = await asyncio.gather(*(cache.score(counted, ROWS[:1] * 3, 3) for _ in range(30)))
-        return answers, cache.joined
+        assert {state for _, state in answers} == {"miss"}  # who waited has nothing from Redis either
+        joined = cache.joined
+        await until(lambda: len(keys_of(server)) == 1)
+        later = await asyncio.gather(*(cache.score(counted, ROWS[:1], 1) for _ in range(30)))
+        assert {state for _, state in later} == {"hit"}
+        return answers, joined
 
     answers, joined = run(server, work)
     assert (calls, joined) == ([1], 29)
