@@ -7,8 +7,8 @@ import dagster as dg
 
 from assets.plots import table
 from mojoline.registry.manifest import ManifestFacts
+from mojoline.registry.proof import Proof
 from mojoline.registry.proofs import (
-    Proof,
     prove_equality,
     prove_latency,
     prove_loads,

@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         install_logs(settings.serving.log)
         if options.worker is None and settings.database_url is not None:  # once for all workers
-            from serving.entity_pool import check_connection_budget
+            from serving.connection_budget import check_connection_budget
 
             uvloop.run(check_connection_budget(settings))
         if settings.serving.workers > 1 and options.worker is None:

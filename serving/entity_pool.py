@@ -9,31 +9,21 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import asyncpg
 
-from mojoline.settings import FeatureSettings, Settings, SettingsError
+from mojoline.settings import FeatureSettings, Settings
 from serving.breaker import PROBE_SECONDS, Breaker
 from serving.early_start import Ended, Waiting, finish, start
 from serving.errors import EntityStoreError
 from serving.metrics import POOL_CONNECTIONS, POOL_TIMED_OUT
+from serving.postgres_session import AWAY, CONNECT_SECONDS, LOST, session_options
 
 T = TypeVar("T")
 
-CONNECT_SECONDS = 2.0
 QUERIES_PER_CONNECTION = 10**9  # a connection that is replaced makes a request wait for the new one
-RESERVE_SETTINGS = ("superuser_reserved_connections", "reserved_connections")
-LOST = (
-    *(OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError),
-    *(asyncpg.OperatorInterventionError, asyncpg.InsufficientResourcesError),
-    asyncpg.InternalClientError,  # a connection that is lost in the moment it is used
-)
-"""What says that the database, not the query, is at fault."""
-AWAY = (*LOST, asyncpg.PostgresError)
-"""The same while connecting, where a password or a database may also be missing, and come later."""
 
-_log = logging.getLogger("mojoline.serving")
 logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)  # its watcher repeats in tracebacks what ours says
 
 
@@ -211,65 +201,6 @@ class EntityPool:
         idle = self._pool.get_idle_size() if self._pool else 0
         POOL_CONNECTIONS.labels("postgres", "open").set(opened)
         POOL_CONNECTIONS.labels("postgres", "in_use").set(opened - idle)
-
-
-def session_options(*, pgbouncer: bool, timeout: float = CONNECT_SECONDS) -> dict[str, Any]:
-    """How asyncpg connects. pgbouncer in transaction mode knows neither sessions nor prepared statements.
-
-    Postgres itself ends a query after `timeout` seconds: one that waits for a lock does not notice that its
-    caller has gone, and would keep its place among `max_connections`. Through pgbouncer that is the role's
-    setting to make (ALTER ROLE ... SET statement_timeout).
-    """
-    if pgbouncer:
-        return {"statement_cache_size": 0, "server_settings": {"application_name": "mojoline"}}
-    return {
-        "server_settings": {
-            "application_name": "mojoline",
-            "jit": "off",
-            "default_transaction_read_only": "on",
-            "statement_timeout": str(max(1, round(1000 * timeout))),
-        }
-    }
-
-
-async def check_connection_budget(settings: Settings) -> None:
-    """Compare what all workers may open with what Postgres allows; if that cannot be asked, it is logged.
-
-    Raises:
-        SettingsError: it is too much; the message holds the arithmetic.
-    """
-    if settings.database_url is None or settings.features.pgbouncer:
-        return
-    workers = settings.serving.workers
-    size = PoolSize.of_worker(settings.features, workers)
-    try:
-        allowed = await _ask_limits(settings.database_url.get_secret_value())
-    except AWAY as error:
-        _log.warning("the connections to the feature database are not compared with its limit: %s", error)
-        return
-    reserved = sum(allowed.get(name, 0) for name in RESERVE_SETTINGS)
-    most, free = workers * size.largest, allowed["max_connections"] - reserved
-    if most > free:
-        raise SettingsError(
-            f"{workers} worker(s) x {size.largest} connections = {most}, but Postgres allows "
-            f"{allowed['max_connections']} (max_connections) - {reserved} (reserved) = {free}: lower "
-            "MOJOLINE_FEATURES__MAX_CONNECTIONS or MOJOLINE_SERVING__WORKERS, raise max_connections, or "
-            "put a pgbouncer in between (MOJOLINE_FEATURES__PGBOUNCER)"
-        )
-
-
-async def _ask_limits(url: str) -> dict[str, int]:
-    connection = await asyncpg.connect(url, timeout=CONNECT_SECONDS, **session_options(pgbouncer=False))
-    try:
-        async with asyncio.timeout(CONNECT_SECONDS):
-            return dict(
-                await connection.fetch(
-                    "SELECT name, setting::int FROM pg_settings WHERE name = ANY($1)",
-                    ["max_connections", *RESERVE_SETTINGS],
-                )
-            )
-    finally:
-        connection.terminate()
 
 
 def open_entity_pool(settings: Settings) -> EntityPool | None:

@@ -7,10 +7,8 @@ or in which it sat in the selector is the machine's, not ours.
 """
 
 import asyncio
-import contextlib
 import logging
 import math
-import os
 import sys
 import sysconfig
 import threading
@@ -24,6 +22,8 @@ from pathlib import Path
 from types import CodeType, FrameType
 from typing import Literal
 
+from serving import thread_clock
+from serving.frame_stack import FrameStack
 from serving.metrics import LOOP_BLOCKED, LOOP_LAG
 
 Cause = Literal["blocked", "busy", "machine_stall"]
@@ -34,9 +34,11 @@ INTERVAL = 0.005
 QUIET_SECONDS = 1.0  # one warning per place and second: a log that floods is a blocker too
 
 _log = logging.getLogger("mojoline.serving")
-_paths = sysconfig.get_paths()
-_LIBRARIES = tuple({f"{_paths[name]}{os.sep}" for name in ("stdlib", "platstdlib", "purelib", "platlib")})
-_IDLE_FILES = tuple(str(Path(_paths["stdlib"], name)) for name in ("selectors.py", "asyncio/base_events.py"))
+_STANDARD = Path(sysconfig.get_path("stdlib"))
+_IDLE_FILES = tuple(str(_STANDARD / name) for name in ("selectors.py", "asyncio/base_events.py"))
+_WATCHING = tuple(
+    f"{name}:" for name in (__file__, thread_clock.__file__)
+)  # that takes what the machine takes
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ class LoopLagMonitor:
         """Begin; call it on the loop's thread while the loop runs."""
         self._loop = asyncio.get_running_loop()
         self._ident = threading.get_ident()
-        self._clock = ThreadClock(threading.get_native_id())
+        self._clock = thread_clock.ThreadClock(threading.get_native_id())
         self._base: CodeType | None = None
         self._ran, self._waited = self._clock.read()
         self._due = time.monotonic()
@@ -126,14 +128,14 @@ class LoopLagMonitor:
         self._due = time.monotonic() + INTERVAL
         self._handle = self._loop.call_later(INTERVAL, self._beat)
 
-    def _conclude(self, lag: float, ran: float, waited: float, caught: "FrameStack | None") -> None:
+    def _conclude(self, lag: float, ran: float, waited: float, caught: FrameStack | None) -> None:
         own = 0.0
         if caught is not None:
             since = caught.waited_by_others
             elsewhere = 0.0 if since is None else self._clock.waited_by_others() - since
             own = max(min(ran, lag), lag - waited - elsewhere)
         cause: Cause = "blocked"
-        if caught is None or own <= self._threshold or caught.is_watching:
+        if caught is None or own <= self._threshold or caught.location.startswith(_WATCHING):
             cause = "machine_stall"
         elif not (caught.lasting or caught.only_look):
             cause = "busy"
@@ -146,7 +148,7 @@ class LoopLagMonitor:
             self._quiet_until[caught.location] = now + QUIET_SECONDS
             self._clerk.submit(self._report_blocked, own, caught)
 
-    def _report_blocked(self, own: float, caught: "FrameStack") -> None:
+    def _report_blocked(self, own: float, caught: FrameStack) -> None:
         self._report(Blockage("blocked", own, caught.location, caught.function, caught.format()))
 
     def _join_watchers(self) -> None:
@@ -158,7 +160,7 @@ class LoopLagMonitor:
         The call that it finds twice in a row is a blocker. So is the one it finds after it was kept from
         looking while the loop's thread ran (that one held the interpreter lock), and the only one it finds.
         """
-        own_clock = ThreadClock(threading.get_native_id())
+        own_clock = thread_clock.ThreadClock(threading.get_native_id())
         self._join_watchers()
         wake, waited = time.monotonic(), 0.0
         while not self._stopped.is_set():
@@ -182,7 +184,7 @@ class LoopLagMonitor:
                 self._stopped.wait(wake - time.monotonic())
         own_clock.close()
 
-    def _look(self, due: float, late: float, *, held: bool) -> "FrameStack | None":
+    def _look(self, due: float, late: float, *, held: bool) -> FrameStack | None:
         """Look once; the stack if it is a new one to conclude from. `held` is by the wall clock."""
         frame = sys._current_frames().get(self._ident)
         if frame is None:
@@ -205,76 +207,3 @@ class LoopLagMonitor:
 
     def _is_idle(self, frame: FrameType) -> bool:
         return frame.f_code is self._base or frame.f_code.co_filename in _IDLE_FILES
-
-
-class FrameStack:
-    """A stack, and the place in it that a person can change. Made without reading a file."""
-
-    def __init__(
-        self, calls: list[tuple[FrameType, int]], *, held: bool, seen_again: bool, only_look: bool
-    ) -> None:
-        self._frames = [(frame.f_code, line) for frame, line in calls]  # innermost first
-        code, line = next((entry for entry in self._frames if not _is_library(entry[0])), self._frames[0])
-        self.location = f"{code.co_filename}:{line}"
-        self.function = code.co_name
-        self.waited_by_others: float | None = None
-        self.held = held
-        self.seen_again = seen_again
-        self.only_look = only_look
-
-    def note_others(self, clock: "ThreadClock") -> None:
-        """Note how long the other threads have waited so far; it takes a dozen files."""
-        self.waited_by_others = clock.waited_by_others()
-
-    @property
-    def lasting(self) -> bool:
-        """Whether one call was in it all the time, as far as was seen."""
-        return self.held or self.seen_again
-
-    @property
-    def is_watching(self) -> bool:
-        """Whether it is a monitor that reads its clock: that takes as long as the machine makes it."""
-        return self.location.startswith(f"{__file__}:")
-
-    def format(self) -> list[str]:
-        """The stack as text, outermost call first."""
-        places = [(code.co_filename, line, code.co_name, None) for code, line in reversed(self._frames)]
-        return traceback.StackSummary.from_list(places).format()
-
-
-def _is_library(code: CodeType) -> bool:
-    return code.co_filename.startswith(_LIBRARIES)
-
-
-class ThreadClock:
-    """How long a thread has run and has waited for a core (`man 5 proc`, schedstat); zeros where unknown."""
-
-    def __init__(self, native_id: int) -> None:
-        self.watchers: set[int] = set()
-        self._native_id = native_id
-        self._file: int | None = None
-        with contextlib.suppress(OSError):
-            self._file = os.open(f"/proc/self/task/{native_id}/schedstat", os.O_RDONLY)
-
-    def read(self) -> tuple[float, float]:
-        """Seconds on a core and seconds in the run queue, so far."""
-        if self._file is None:
-            return 0.0, 0.0
-        ran, waited, _ = os.pread(self._file, 128, 0).split()
-        return int(ran) / 1e9, int(waited) / 1e9
-
-    def waited_by_others(self) -> float:
-        """Seconds in the run queue so far of the other threads of this process but for the watching ones."""
-        total = 0
-        left_out = {str(number) for number in (self._native_id, *self.watchers)}
-        for place in Path("/proc/self/task").glob("[0-9]*/schedstat"):
-            if place.parent.name not in left_out:
-                with contextlib.suppress(OSError):  # a thread that has just ended
-                    total += int(place.read_bytes().split()[1])
-        return total / 1e9
-
-    def close(self) -> None:
-        """Let go of the file."""
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None

@@ -6,42 +6,23 @@ Asset checks, the start of a server and `scripts/validate_mojo_artifact.py` call
 import time
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from mojoline.errors import MojolineError
 from mojoline.registry.golden import GoldenRows
 from mojoline.registry.integrity import find_damage, list_files, read_manifest
 from mojoline.registry.manifest import GOLDEN, MANIFEST, MOJO, Manifest, ManifestFacts
+from mojoline.registry.proof import Figures, Proof, carry_out
+from mojoline.registry.tolerances import TOLERANCES
 from mojoline.runtime.scoring_model import ScoringModel
 from mojoline.runtime.scoring_runtime import RUNTIMES, RuntimeName, runtime_for
 
 MAX_BYTES = 500_000_000
-# Absolute. XGBoost adds up in float32, and most outputs of a MOJO2 are float32.
-TOLERANCES = dict.fromkeys(["gbm", "glm", "drf", "stackedensemble", "deeplearning", "gam", "rulefit"], 1e-9)
-TOLERANCES |= dict.fromkeys(["pca", "glrm", "kmeans", "klime", "isotonicregression", "coxph"], 1e-9)
-TOLERANCES |= dict.fromkeys(
-    ["isolationforest", "extendedisolationforest", "upliftdrf", "targetencoder"], 1e-9
-)
-TOLERANCES |= {"xgboost": 1e-6, "mojo2": 1e-6}
 REPOSITORY_PINS = Path(__file__).resolve().parents[2] / "versions.env"
 _WARM_UP_ROWS = 100
 _TIMED_ROWS = 1000
-
-Figures = dict[str, float | str]
-
-
-@dataclass(frozen=True)
-class Proof:
-    """One property of a version: whether it holds, the numbers, and a sentence for the reader."""
-
-    name: str
-    passed: bool
-    message: str
-    figures: Figures = field(default_factory=dict)
 
 
 def prove_version(directory: Path, manifest: Manifest) -> list[Proof]:
@@ -69,7 +50,7 @@ def prove_digests(directory: Path, manifest: Manifest) -> Proof:
         }
         return not damage, "; ".join(damage) or f"{len(manifest.files)} files are as published", figures
 
-    return _prove("digests", check)
+    return carry_out("digests", check)
 
 
 def prove_structure(archive: Path, runtime: RuntimeName | None = None) -> Proof:
@@ -96,7 +77,7 @@ def prove_structure(archive: Path, runtime: RuntimeName | None = None) -> Proof:
             {"entries": entries, "runtime": fitting},
         )
 
-    return _prove("structure", check)
+    return carry_out("structure", check)
 
 
 def prove_loads(directory: Path, facts: ManifestFacts, *, model: ScoringModel | None = None) -> Proof:
@@ -120,7 +101,7 @@ def prove_loads(directory: Path, facts: ManifestFacts, *, model: ScoringModel | 
             figures["load_ms"] = round(seconds * 1000, 3)
         return not problems, "; ".join(problems) or f"{loaded.algorithm} loads", figures
 
-    return _prove("loads", check)
+    return carry_out("loads", check)
 
 
 def prove_pins(
@@ -153,7 +134,7 @@ def prove_pins(
             return False, f"{message}: train it again with the pinned release", figures
         return True, f"written by H2O {found}, as pinned", figures
 
-    return _prove("pins", check)
+    return carry_out("pins", check)
 
 
 def prove_size(directory: Path, facts: ManifestFacts) -> Proof:
@@ -171,7 +152,7 @@ def prove_size(directory: Path, facts: ManifestFacts) -> Proof:
             )
         return True, f"{MOJO} has {size:,} bytes of {limit:,}", figures
 
-    return _prove("size", check)
+    return carry_out("size", check)
 
 
 def prove_equality(
@@ -224,7 +205,7 @@ def prove_equality(
             return False, f"{message}: the scorer and H2O disagree; do not serve this version", figures
         return True, f"{len(golden)} golden rows differ by at most {worst:.3g} of {tolerance:g}", figures
 
-    return _prove("equality", check)
+    return carry_out("equality", check)
 
 
 def prove_latency(directory: Path, facts: ManifestFacts, *, model: ScoringModel | None = None) -> Proof:
@@ -246,16 +227,7 @@ def prove_latency(directory: Path, facts: ManifestFacts, *, model: ScoringModel 
             return False, f"{message}: use fewer or shallower trees", figures
         return True, f"p99 of one row is {p99:.0f} us of {facts.budget.p99_ms:g} ms", figures
 
-    return _prove("latency", check)
-
-
-def _prove(name: str, check: Callable[[], tuple[bool, str, Figures]]) -> Proof:
-    """A proof that cannot be carried out has failed; its message is that of the error."""
-    try:
-        passed, message, figures = check()
-    except (MojolineError, OSError) as error:
-        return Proof(name, passed=False, message=str(error))
-    return Proof(name, passed=passed, message=message, figures=figures)
+    return carry_out("latency", check)
 
 
 def _load(directory: Path, facts: ManifestFacts) -> ScoringModel:

@@ -16,7 +16,7 @@ from mojoline.model_spec import ModelSpec
 from mojoline.registry import manifest as parts
 from mojoline.registry.golden import GoldenRows
 from mojoline.registry.manifest import GOLDEN, MOJO, ManifestFacts
-from mojoline.registry.proofs import TOLERANCES
+from mojoline.registry.tolerances import TOLERANCES
 from mojoline.runtime.scoring_model import ScoringModel
 from mojoline.stage_cache import StageRecord
 from mojoline.training.automl import TrainedModel

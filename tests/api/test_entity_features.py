@@ -15,8 +15,9 @@ import pytest
 from mojoline.model_spec import load_spec
 from mojoline.registry.filesystem_registry import open_registry
 from mojoline.settings import FeatureSettings, SettingsError, load_settings
+from serving.connection_budget import check_connection_budget
 from serving.entity_features import EntityFeatures
-from serving.entity_pool import EntityPool, PoolSize, check_connection_budget
+from serving.entity_pool import EntityPool, PoolSize
 from serving.errors import ApiError
 from serving.version_loading import load_version
 from tests.api.store_processes import SPEC, PostgresProcess

@@ -10,7 +10,8 @@ from h2o.estimators import H2OGeneralizedLinearEstimator
 
 from mojoline.features.snapshot import Snapshot
 from mojoline.model_spec import ModelSpec
-from mojoline.registry.proofs import TOLERANCES, prove_equality, prove_latency, prove_loads, prove_size
+from mojoline.registry.proofs import prove_equality, prove_latency, prove_loads, prove_size
+from mojoline.registry.tolerances import TOLERANCES
 from mojoline.runtime.evaluation import evaluate_version
 from mojoline.settings import load_settings
 from mojoline.training.automl import train_model

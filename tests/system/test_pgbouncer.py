@@ -11,7 +11,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from serving.entity_pool import session_options
+from serving.postgres_session import session_options
 from tests.api.store_processes import PostgresProcess
 from tests.api.test_entity_features import models_dir, postgres, run, served  # noqa: F401 - fixtures
 
