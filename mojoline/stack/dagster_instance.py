@@ -4,17 +4,14 @@ Without DAGSTER_HOME it lies in the stack's home. A given directory that is empt
 stack's database; one that holds anything is somebody's: its configuration and storage are used as they are.
 """
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import yaml
 
 from mojoline.settings import REPOSITORY, Settings
+from mojoline.stack.dagster_storage import storage_url
 from mojoline.stack.errors import StackError
 from mojoline.stack.paths import StackPaths
-from mojoline.stack.postgres import dagster_storage_url
 
 CONFIG = "dagster.yaml"
 TEMPLATE = REPOSITORY / "deploy" / "dagster" / CONFIG
@@ -53,29 +50,10 @@ def write_instance(directory: Path, paths: StackPaths, database_url: str) -> Non
         ) from None
 
 
-def create_storage(directory: Path) -> None:
-    """Let one process make the tables of an instance: three that start at once would stamp its version twice.
-
-    Raises:
-        StackError: the instance cannot be opened; the message holds Dagster's reason.
-    """
-    program = "from dagster import DagsterInstance; DagsterInstance.get().dispose()"
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        env={**os.environ, "DAGSTER_HOME": str(directory), "DAGSTER_DISABLE_TELEMETRY": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise StackError(f"the Dagster instance in {directory} cannot be opened: {reason}")
-
-
 def instance_config(database_url: str) -> dict[str, object]:
     """The content of `dagster.yaml`: what `deploy/` says, with this database as its storage."""
     config = yaml.safe_load(TEMPLATE.read_text(encoding="utf-8"))
-    return {**config, "storage": {"postgres": {"postgres_url": dagster_storage_url(database_url)}}}
+    return {**config, "storage": {"postgres": {"postgres_url": storage_url(database_url)}}}
 
 
 def read_config(directory: Path) -> str:

@@ -10,7 +10,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 from mojoline.model_spec import load_specs
 from mojoline.settings import Settings
-from mojoline.stack import dagster_health, dagster_instance, postgres, prediction_api, redis_servers
+from mojoline.stack import (
+    dagster_health,
+    dagster_instance,
+    dagster_storage,
+    postgres,
+    prediction_api,
+    redis_servers,
+)
 from mojoline.stack import dagster_services as dagster
 from mojoline.stack.admin_token import keep_admin_token
 from mojoline.stack.disk_space import NEEDED, measure_space, require_space
@@ -117,12 +124,10 @@ def _python_services(
     if any(name in wanted for name in DAGSTER_SERVICES):
         instance = dagster_instance.instance_directory(settings, paths)
         if dagster_instance.is_ours(instance, paths):
-            known = postgres.ensure_dagster_schema(state.database_url)
+            dagster_storage.ensure_storage(state.database_url)
             dagster_instance.write_instance(instance, paths, state.database_url)
         else:
-            known = False
-        if not known:
-            dagster_instance.create_storage(instance)
+            dagster_storage.open_given_storage(instance)
         dagster.write_workspace(paths)
         version = dagster.code_version(settings.models_dir)
         all_three = dagster.dagster_services(paths, instance, state.env, settings.ports.dagster, version)

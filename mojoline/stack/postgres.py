@@ -27,7 +27,6 @@ NAME = "postgres"
 ROLE = DATABASE = "mojoline"
 SYSTEM_USER = "embedded_postgres"
 SCRATCH_SECONDS = 10.0
-DAGSTER_SCHEMA = "dagster"
 
 
 def postgres_service(paths: StackPaths) -> Service:
@@ -64,17 +63,6 @@ def postgres_url(paths: StackPaths, database: str = DATABASE) -> str:
     return f"postgresql://{ROLE}@/{database}?host={quote(str(paths.postgres_socket), safe='')}"
 
 
-def dagster_storage_url(database_url: str) -> str:
-    """The SQLAlchemy URL of Dagster's tables: a schema of their own in the same database.
-
-    The driver is named: SQLAlchemy 2.1 takes a plain URL for psycopg 3, which Dagster's events cannot use.
-    """
-    rest = database_url.split("://", 1)[1]
-    return (
-        f"postgresql+psycopg2://{rest}{'&' if '?' in rest else '?'}options=-csearch_path%3D{DAGSTER_SCHEMA}"
-    )
-
-
 def ensure_database(paths: StackPaths) -> None:
     """Make the database on the running local server unless it is there."""
     import psycopg
@@ -84,19 +72,6 @@ def ensure_database(paths: StackPaths) -> None:
         if not known:  # one that was killed may be making it still
             with contextlib.suppress(psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
                 connection.execute(f"CREATE DATABASE {DATABASE}")
-
-
-def ensure_dagster_schema(database_url: str) -> bool:
-    """Make the schema of Dagster's tables; whether those are there. StackError if the database is no use."""
-    import psycopg
-
-    try:
-        with psycopg.connect(database_url, autocommit=True, connect_timeout=10) as connection:
-            connection.execute(f"CREATE SCHEMA IF NOT EXISTS {DAGSTER_SCHEMA}")
-            found = connection.execute(f"SELECT to_regclass('{DAGSTER_SCHEMA}.alembic_version')").fetchone()
-            return found is not None and found[0] is not None
-    except psycopg.Error as error:
-        raise StackError(f"the database of DATABASE_URL cannot be used: {error}") from None
 
 
 def postgres_program(name: str) -> Path:

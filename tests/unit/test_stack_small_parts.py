@@ -10,13 +10,14 @@ import yaml
 from mojoline.settings import MASK, load_settings
 from mojoline.stack.admin_token import keep_admin_token
 from mojoline.stack.dagster_instance import instance_config, is_given, is_ours, names_driver, write_instance
+from mojoline.stack.dagster_storage import storage_url
 from mojoline.stack.disk_space import require_space
 from mojoline.stack.doctor import judge_amount, judge_python
 from mojoline.stack.errors import StackError
 from mojoline.stack.given_servers import mask_url
 from mojoline.stack.home_lock import hold_home
 from mojoline.stack.paths import stack_paths
-from mojoline.stack.postgres import dagster_storage_url, postgres_url
+from mojoline.stack.postgres import postgres_url
 from mojoline.stack.stack_state import describe_stack, is_external
 
 
@@ -39,11 +40,11 @@ def test_the_token_is_made_once_and_private(tmp_path):
 
 
 def test_dagster_names_its_driver_and_its_schema():
-    local = dagster_storage_url("postgresql://mojoline@/mojoline?host=%2Ftmp%2Fpg")
+    local = storage_url("postgresql://mojoline@/mojoline?host=%2Ftmp%2Fpg")
     assert (
         local == "postgresql+psycopg2://mojoline@/mojoline?host=%2Ftmp%2Fpg&options=-csearch_path%3Ddagster"
     )
-    remote = dagster_storage_url("postgres://u:p@db:5433/app")
+    remote = storage_url("postgres://u:p@db:5433/app")
     assert remote == "postgresql+psycopg2://u:p@db:5433/app?options=-csearch_path%3Ddagster"
     assert instance_config("postgresql://u@h/d")["telemetry"] == {"enabled": False}
 
