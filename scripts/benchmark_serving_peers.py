@@ -41,7 +41,7 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # also where nothing is installed
 
-from mojoline.stack.ports import find_free_port
+from mojoline.stack.ports import find_free_ports
 
 ROOT = Path(__file__).resolve().parents[1]
 PEERS = ROOT / "scripts" / "serving_peers"
@@ -89,7 +89,7 @@ def bentoml_command(launch: Launch) -> list[str]:
 
 
 def mlserver_command(launch: Launch) -> list[str]:
-    free = [find_free_port() for _ in range(2)]
+    free = find_free_ports(2)
     names = ("host", "http_port", "grpc_port", "metrics_port", "parallel_workers")
     server = dict(zip(names, ("127.0.0.1", launch.port, *free, 0), strict=True))
     model = {"name": "model", "implementation": "mlserver_peer.Scorer"}
@@ -205,7 +205,7 @@ def measure(name: str, mojo: Path, bodies: dict[str, Path], home: Path, seconds:
     file = bodies[server.path]
     with tempfile.TemporaryDirectory() as scratch, file.open("rb") as lines:
         programs = find_programs(home, name, server.packages)
-        launch = Launch(mojo, find_free_port(), Path(scratch), programs)
+        launch = Launch(mojo, find_free_ports(1)[0], Path(scratch), programs)
         with running(server, launch, server.path, lines.readline()):
             client = [sys.executable, str(ROOT / "scripts" / "load_client.py"), "--saturate"]
             client += ["--port", str(launch.port), "--path", server.path, "--bodies", str(file)]

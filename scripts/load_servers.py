@@ -17,7 +17,7 @@ from api_process import ApiProcess, await_answer
 from load_subjects import Subject
 
 from mojoline.settings import Settings
-from mojoline.stack.ports import find_free_port
+from mojoline.stack.ports import find_free_ports
 from mojoline.stack.stack_state import StackState
 
 ROOT = Path(__file__).parents[1]
@@ -43,7 +43,7 @@ def start_api(
 @contextmanager
 def echoing() -> Iterator[int]:
     """The echo server; its port."""
-    port = find_free_port()
+    [port] = find_free_ports(1)
     process = subprocess.Popen([sys.executable, "scripts/load_client.py", "--echo", str(port)], cwd=ROOT)
     try:
         await_answer(f"http://127.0.0.1:{port}/")

@@ -1,14 +1,13 @@
 """What a server started here is told: nothing of this program's settings, and free ports."""
 
 import os
-import socket
 import sys
-from contextlib import ExitStack
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # also where nothing is installed
 
 from mojoline.settings import Ports
+from mojoline.stack.ports import find_free_ports
 
 OUTSIDE = ("MOJOLINE_", "DATABASE_URL", "REDIS_URL", "RESERVOIR_REDIS_URL")
 
@@ -20,13 +19,7 @@ def own_environment() -> dict[str, str]:
 
 def free_ports() -> dict[str, int]:
     """Each of `Ports` -> another port that was free a moment ago."""
-    ports = {}
-    with ExitStack() as held:  # until all are found, so that none comes twice
-        for name in Ports.model_fields:
-            probe = held.enter_context(socket.socket())
-            probe.bind(("127.0.0.1", 0))
-            ports[name] = int(probe.getsockname()[1])
-    return ports
+    return dict(zip(Ports.model_fields, find_free_ports(len(Ports.model_fields)), strict=True))
 
 
 def port_settings(ports: dict[str, int]) -> dict[str, str]:

@@ -13,7 +13,7 @@ import numpy as np
 import orjson
 
 LONGEST_SECONDS = 600  # the loop ends by itself, whatever becomes of its owner
-TIMEOUT_SECONDS = 5.0
+TIMEOUT_SECONDS = 30.0  # a machine that trains at the same time may stand still
 CALLERS = 16
 
 

@@ -31,6 +31,7 @@ from mojoline.stack.service import (
     Service,
     Started,
     await_service,
+    is_locked,
     last_stop,
     pid_file,
     require_port,
@@ -194,6 +195,8 @@ def _require_ports(settings: Settings, paths: StackPaths, wanted: Collection[str
     for owner, ports in owners.items():
         if owner not in wanted or ProcessRecord.read(pid_file(paths, owner)) is not None:
             continue  # with a record, what is left of ours is cleared away first
+        if is_locked(paths.run / f"{owner}.lock"):
+            continue  # so is what was started by one that was killed before it wrote the record
         for name, port in ports.items():
             require_port(owner, f"ports.{name}", port)
 

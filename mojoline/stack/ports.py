@@ -1,6 +1,7 @@
 """Is a loopback port free, and if not, who holds it."""
 
 import socket
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import psutil
@@ -36,11 +37,15 @@ def port_is_free(port: int) -> bool:
     return True
 
 
-def find_free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])
+def find_free_ports(count: int) -> list[int]:
+    """Different ports that were free a moment ago."""
+    ports = []
+    with ExitStack() as held:  # until all are found, so that none comes twice
+        for _ in range(count):
+            probe = held.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
+            probe.bind((LOOPBACK, 0))
+            ports.append(int(probe.getsockname()[1]))
+    return ports
 
 
 def find_port_holder(port: int) -> PortHolder | None:

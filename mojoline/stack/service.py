@@ -26,7 +26,7 @@ from mojoline.stack.process_record import ProcessRecord, find_family, find_holde
 Progress = Callable[[str, str], None]
 """Called with the service's name and what happens to it."""
 
-RECONNECT_SECONDS = 15.0  # a server that was running may have lost another one and needs to find it again
+RECONNECT_SECONDS = 30.0  # a server that was running may have lost another one and needs to find it again
 RELEASE_SECONDS = 5.0
 LOG_LIMIT = 10_000_000  # bytes; a longer log is moved aside at the next start
 
@@ -47,7 +47,7 @@ class Service:
     prepare: Callable[[], None] | None = None
     stop_signal: int = signal.SIGTERM
     stop_seconds: float = 10.0
-    start_seconds: float = 60.0
+    start_seconds: float = 180.0  # long: who ends meanwhile is noticed at once
     restarts: int = 0  # how often it is started again when it ends while starting
 
     @property
@@ -163,10 +163,12 @@ def stop_named(name: str, paths: StackPaths, stop_signal: int, patience: float) 
     record = ProcessRecord.read(file)
     stopped = False
     if record:
+        # nobody adopts it from now on: who is killed here leaves one that is ending
+        record.model_copy(update={"fingerprint": ""}).write(file)
         family = find_family(record, paths.home)
         stop_processes(family, stop_signal, patience)
         stopped = bool(family)
-    if _is_locked(lock):  # its pid file was never written, or a child left the session
+    if is_locked(lock):  # its pid file was never written, or a child left the session
         holders = find_holders(lock)
         stop_processes(holders, stop_signal, patience)
         stopped = True
@@ -205,7 +207,8 @@ def _exclusive(path: Path) -> Iterator[int]:
         yield lock.fileno()
 
 
-def _is_locked(path: Path) -> bool:
+def is_locked(path: Path) -> bool:
+    """Whether a server that was started with this lock, or a child of it, still lives."""
     if not path.exists():
         return False
     try:
@@ -218,7 +221,7 @@ def _is_locked(path: Path) -> bool:
 def _is_released(path: Path) -> bool:
     """Whether the lock is free, or becomes so soon: a process that is dying holds it to the end."""
     deadline = time.monotonic() + RELEASE_SECONDS
-    while _is_locked(path):
+    while is_locked(path):
         if time.monotonic() > deadline:
             return False
         time.sleep(0.05)

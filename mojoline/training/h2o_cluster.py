@@ -19,6 +19,8 @@ from mojoline.training.errors import ClusterError, TrainingError
 from mojoline.training.jvm import USER, Jvm
 from mojoline.training.memory_split import available_memory, split_memory
 
+REAPED_SECONDS = 10.0
+
 
 @dataclass(frozen=True)
 class Cluster:
@@ -142,11 +144,12 @@ def _died(jvm: Jvm) -> bool:
     """A dying node closes its socket a moment before its process is reaped."""
     import time
 
-    for _ in range(40):
-        if not jvm.is_running():
-            return True
+    deadline = time.monotonic() + REAPED_SECONDS
+    while jvm.is_running():
+        if time.monotonic() > deadline:
+            return False
         time.sleep(0.05)
-    return False
+    return True
 
 
 def _keys(h2o: Any) -> set[str]:  # noqa: ANN401 - an untyped module

@@ -4,7 +4,6 @@ import asyncio
 import itertools
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,7 @@ from mojoline.registry.filesystem_registry import FilesystemRegistry, open_regis
 from mojoline.registry.golden import GoldenRows
 from mojoline.registry.manifest import GOLDEN, Manifest
 from mojoline.settings import load_settings
+from mojoline.stack.ports import find_free_ports
 from serving.app import create_app
 from serving.plain_models import PlainModels
 from serving.server import serve
@@ -63,7 +63,7 @@ class LiveServer:
 
     def __init__(self, registry: FilesystemRegistry) -> None:
         self.registry = registry
-        self.ports = free_ports(3)
+        self.ports = find_free_ports(3)
         self.url = f"http://127.0.0.1:{self.ports[0]}"
         self.api = httpx.Client(base_url=self.url, timeout=30, trust_env=False)
         self.admin = httpx.Client(
@@ -249,14 +249,3 @@ def server_thread(registry: FilesystemRegistry, **overrides: object) -> Iterator
 
 def new_registry(root: Path) -> FilesystemRegistry:
     return open_registry(f"file://{root}/registry")
-
-
-def free_ports(count: int) -> list[int]:
-    with_ports = [socket.socket() for _ in range(count)]
-    try:
-        for one in with_ports:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in with_ports]
-    finally:
-        for one in with_ports:
-            one.close()

@@ -4,8 +4,9 @@ import pytest
 from pydantic import SecretStr
 
 from mojoline.settings import SettingsError
+from mojoline.stack.ports import find_free_ports
 from serving.api_keys import read_keys
-from tests.api.live_server import free_ports, new_registry, publish, server_process, server_thread
+from tests.api.live_server import new_registry, publish, server_process, server_thread
 from tests.api.raw_http import RawConnection, head, request
 from tests.api.test_server_process import start
 
@@ -64,7 +65,7 @@ def test_keys_that_are_none_are_not_shown(keys):
 
 
 def test_keys_that_are_none_stop_the_start(registry, tmp_path):
-    rest, admin = free_ports(2)
+    rest, admin = find_free_ports(2)
     ended = start(
         MOJOLINE_HOME=str(tmp_path / "home"),
         MOJOLINE_REGISTRY_URL=f"file://{registry.root}",

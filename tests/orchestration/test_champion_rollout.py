@@ -4,8 +4,9 @@ import dagster as dg
 import pytest
 
 from mojoline.model_spec import ModelSpec
+from mojoline.stack.ports import find_free_ports
 from sensors.champion_rollout import champion_rollout_sensor
-from tests.api.live_server import TOKEN, free_ports, new_registry, promote_version, publish, server_thread
+from tests.api.live_server import TOKEN, new_registry, promote_version, publish, server_thread
 
 SPEC = ModelSpec.model_validate(
     {
@@ -21,7 +22,7 @@ SPEC = ModelSpec.model_validate(
 def registry(tmp_path, monkeypatch):
     monkeypatch.setenv("MOJOLINE_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("MOJOLINE_ADMIN_TOKEN", TOKEN)
-    monkeypatch.setenv("MOJOLINE_PORTS__ADMIN", str(free_ports(1)[0]))
+    monkeypatch.setenv("MOJOLINE_PORTS__ADMIN", str(find_free_ports(1)[0]))
     registry = new_registry(tmp_path)
     monkeypatch.setenv("MOJOLINE_REGISTRY_URL", f"file://{registry.root}")
     return registry

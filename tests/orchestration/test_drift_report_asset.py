@@ -14,6 +14,7 @@ from mojoline.drift.baseline import fit_baseline
 from mojoline.drift.reservoir import ReservoirWriter, ScoredRows
 from mojoline.model_spec import ModelSpec
 from mojoline.registry.filesystem_registry import open_registry
+from tests.api.waiting import until
 from tests.data.tiny_versions import tiny_draft, tiny_facts
 
 # Dagster still reads the deprecated `__fields__` of pydantic models when it makes a Config
@@ -63,7 +64,7 @@ def score_rows(url, spec, version, shift, request_id="r", event_time=None):
     ]
 
     async def write():
-        writer = ReservoirWriter(url)
+        writer = ReservoirWriter(url, flush_seconds=0.01)
         writer.start()
         writer.offer(
             ScoredRows(
@@ -77,6 +78,7 @@ def score_rows(url, spec, version, shift, request_id="r", event_time=None):
                 event_time=event_time,
             )
         )
+        await until(lambda: writer.pending == 0)  # its last flush, at the end, has one try
         await writer.close()
 
     asyncio.run(write())

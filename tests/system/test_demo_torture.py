@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SECONDS = 1400
+SECONDS = 2700
 
 
 @pytest.mark.system

@@ -6,12 +6,12 @@ import socket
 import pytest
 
 from mojoline.stack.errors import StackError
-from mojoline.stack.ports import find_free_port, find_port_holder, port_is_free, shorten
+from mojoline.stack.ports import find_free_ports, find_port_holder, port_is_free, shorten
 from mojoline.stack.service import require_port
 
 
 def test_a_free_port_has_no_holder():
-    port = find_free_port()
+    [port] = find_free_ports(1)
     assert port_is_free(port)
     assert find_port_holder(port) is None
     require_port("api", "ports.rest", port)

@@ -60,6 +60,10 @@ def wait_for(condition, seconds=15.0):
         time.sleep(0.02)
 
 
+def interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
 def is_gone(pid: int) -> bool:
     return find_process(pid) is None
 
@@ -101,6 +105,20 @@ def test_a_running_server_is_adopted_and_one_with_other_settings_replaced(paths)
     stop_service(changed, paths)
     assert is_gone(second.record.pid)
     assert not pid_file(paths, "probe").exists()
+
+
+def test_a_server_whose_stop_was_interrupted_is_not_adopted(paths, monkeypatch):
+    """It was told to end and may do so at any moment."""
+    service = service_of(paths, "import time; time.sleep(60)")
+    first = run(service, paths)
+    with monkeypatch.context() as patch:
+        patch.setattr("mojoline.stack.service.stop_processes", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            stop_service(service, paths)
+    second = run(service, paths)
+    assert is_gone(first.record.pid)
+    assert not second.adopted
+    stop_service(service, paths)
 
 
 @pytest.mark.parametrize("killed_first", [False, True])

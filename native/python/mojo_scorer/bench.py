@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from mojo_scorer._core import Columns, Matrix
 
 BATCHES = (1, 10, 100, 1_000, 10_000)  # rows
+LEAST_CALLS = 3  # of which one is not disturbed
 
 
 def draw_rows(model: Model, rows: int, seed: int = 1) -> Columns:
@@ -32,15 +34,16 @@ def draw_rows(model: Model, rows: int, seed: int = 1) -> Columns:
 
 
 def best_time(call: Callable[[], object], seconds: float) -> float:
-    """Return the seconds of the fastest of some repetitions, measured for about so many seconds in all."""
+    """Return the seconds of the fastest of three or more calls, measured for about so many seconds in all."""
     best, end = float("inf"), time.perf_counter() + seconds
-    while True:
+    for calls in itertools.count(1):
         start = time.perf_counter()
         call()
         now = time.perf_counter()
         best = min(best, now - start)
-        if now > end:
-            return best
+        if calls >= LEAST_CALLS and now > end:
+            break
+    return best
 
 
 def bench_model(path: Path, columns: Columns | None = None, *, seconds: float = 0.5) -> dict[str, object]:
