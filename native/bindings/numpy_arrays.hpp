@@ -1,5 +1,5 @@
-// NumPy's float64 arrays, made and read with as few calls as it takes: scoring one row costs about as much as
-// these.
+// NumPy's float64 arrays, made and read through its C interface: scoring one row costs about as much as a few
+// calls of Python.
 #pragma once
 
 #include <nanobind/nanobind.h>
@@ -22,7 +22,7 @@ class NumpyArray {
   nanobind::object take() { return std::move(array_); }
 
  private:
-  explicit NumpyArray(nanobind::object shape);
+  explicit NumpyArray(std::span<const std::size_t> shape);
 
   nanobind::object array_;
   double* values_;
@@ -35,31 +35,30 @@ nanobind::object copy_to_matrix(std::span<const double> values, std::size_t rows
 class MatrixView {
  public:
   explicit MatrixView(nanobind::handle matrix);
-  ~MatrixView() { PyBuffer_Release(&view_); }
-  MatrixView(const MatrixView&) = delete;
-  MatrixView& operator=(const MatrixView&) = delete;
 
-  const double* values() const { return static_cast<const double*>(view_.buf); }
-  std::size_t rows() const { return static_cast<std::size_t>(view_.shape[0]); }
-  std::size_t width() const { return static_cast<std::size_t>(view_.shape[1]); }
+  const double* values() const { return values_; }
+  std::size_t rows() const { return rows_; }
+  std::size_t width() const { return width_; }
 
  private:
-  Py_buffer view_;
+  nanobind::object array_;
+  const double* values_;
+  std::size_t rows_;
+  std::size_t width_;
 };
 
 // The same of a vector of doubles.
 class VectorView {
  public:
   explicit VectorView(nanobind::handle vector);
-  ~VectorView() { PyBuffer_Release(&view_); }
-  VectorView(const VectorView&) = delete;
-  VectorView& operator=(const VectorView&) = delete;
 
-  const double* values() const { return static_cast<const double*>(view_.buf); }
-  std::size_t size() const { return static_cast<std::size_t>(view_.shape[0]); }
+  const double* values() const { return values_; }
+  std::size_t size() const { return size_; }
 
  private:
-  Py_buffer view_;
+  nanobind::object array_;
+  const double* values_;
+  std::size_t size_;
 };
 
 }  // namespace mojo

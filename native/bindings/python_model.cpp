@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cmath>
+#include <set>
 #include <utility>
 
 #include "numpy_arrays.hpp"
@@ -19,6 +20,8 @@ namespace {
 // back a GIL that was released.
 constexpr std::size_t kHeldRows = 64;
 constexpr std::size_t kHeldBytes = 1 << 20;
+
+constexpr const char* kLabelColumn = "predict";
 
 // None, one number for all rows, or one number per row.
 std::optional<std::vector<double>> read_offset(nb::handle offset, std::size_t rows) {
@@ -111,8 +114,13 @@ PyModel PyModel::load(const std::filesystem::path& path, const std::map<std::str
 }
 
 PyModel::PyModel(std::unique_ptr<const Model> model, std::vector<LevelTable> tables)
-    : model_(std::move(model)), reader_(*model_, std::move(tables)) {
-  for (const std::string& name : model_->output_names()) names_.emplace_back(name.c_str());
+    : model_(std::move(model)), reader_(*model_, std::move(tables)), label_column_(kLabelColumn) {
+  std::set<std::string_view> taken;
+  if (model_->info().is_classifier()) taken.insert(kLabelColumn);
+  for (const std::string& name : model_->output_names()) {
+    names_.emplace_back(name.c_str());
+    if (!taken.insert(name).second && !repeated_name_) repeated_name_ = name;
+  }
 }
 
 std::vector<std::string> PyModel::feature_names() const {
@@ -209,6 +217,7 @@ nb::dict PyModel::predict(nb::handle data, nb::handle offset, bool calibrated,
                           std::string_view unseen) const {
   // Else the first word would be called no number.
   if (model_->scorer().word_vectors()) throw RowError(kWordsNotRows);
+  if (repeated_name_) throw RowError("output name '" + *repeated_name_ + "' is not unique: use score()");
   if (calibrated) require_calibration();
   bool from_data = offset.is_none() && model_->offset_column();
   Records records =
@@ -221,13 +230,8 @@ nb::dict PyModel::predict(nb::handle data, nb::handle offset, bool calibrated,
   if (from_data) offsets = std::move(records.offsets);
   score_rows(records.values, out, labels.data(), offsets ? offsets->data() : nullptr);
   nb::dict result;
-  if (model_->info().is_classifier()) result["predict"] = name_labels(labels);
-  for (std::size_t k = 0; k < width; ++k) {
-    const nb::str& name = names_[k];
-    if (result.contains(name))
-      throw RowError("output name '" + model_->output_names()[k] + "' is not unique: use score()");
-    result[name] = output_column(out, k, rows, width);
-  }
+  if (model_->info().is_classifier()) result[label_column_] = name_labels(labels);
+  for (std::size_t k = 0; k < width; ++k) result[names_[k]] = output_column(out, k, rows, width);
   if (calibrated) {
     std::vector<double> probabilities(out.size());
     model_->calibrate(out, probabilities);
@@ -239,13 +243,12 @@ nb::dict PyModel::predict(nb::handle data, nb::handle offset, bool calibrated,
 }
 
 nb::list PyModel::name_labels(const std::vector<std::int32_t>& labels) const {
-  nb::list names;
-  for (std::int32_t label : labels) {
-    if (label < 0) {
-      names.append(nb::none());  // an ordinal model without any likely class
-    } else {
-      names.append(names_[static_cast<std::size_t>(label)]);
-    }
+  nb::list names = nb::steal<nb::list>(PyList_New(static_cast<Py_ssize_t>(labels.size())));
+  if (!names.is_valid()) throw nb::python_error();
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    nb::handle name = Py_None;  // of an ordinal model without any likely class
+    if (labels[i] >= 0) name = names_[static_cast<std::size_t>(labels[i])];
+    PyList_SET_ITEM(names.ptr(), static_cast<Py_ssize_t>(i), name.inc_ref().ptr());
   }
   return names;
 }

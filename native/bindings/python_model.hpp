@@ -66,6 +66,8 @@ class PyModel {
   std::unique_ptr<const Model> model_;
   RecordReader reader_;
   std::vector<nanobind::str> names_;  // of the outputs
+  nanobind::str label_column_;
+  std::optional<std::string> repeated_name_;  // of an output: predict() cannot answer with both
 };
 
 // Throws Python's OSError.

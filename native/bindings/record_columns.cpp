@@ -24,6 +24,13 @@ std::optional<std::string_view> as_text(nb::handle value) {
   return std::string_view(data, static_cast<std::size_t>(size));
 }
 
+// The one object of this text: keys that are written in a program are found without comparing letters.
+nb::str intern(const std::string& text) {
+  PyObject* name = nb::str(text.c_str(), text.size()).release().ptr();
+  PyUnicode_InternInPlace(&name);
+  return nb::steal<nb::str>(name);
+}
+
 // Gaps of other libraries, known by how they compare with themselves: NaN and NaT say that they differ,
 // pandas' NA and NumPy's masked answer with themselves.
 bool is_gap(nb::handle value) {
@@ -66,7 +73,7 @@ RecordColumns::RecordColumns(const Model& model, std::vector<LevelTable> tables)
     RecordColumn& column = columns_[i];
     column.input = &inputs[i];
     column.text = inputs[i].name;
-    column.name = nb::str(inputs[i].name.c_str(), inputs[i].name.size());
+    column.name = intern(inputs[i].name);
     column.shadowed = !later.insert(column.text).second;
     column.categorical = inputs[i].levels != nullptr;
     column.levels = std::move(tables[i]);
@@ -74,7 +81,7 @@ RecordColumns::RecordColumns(const Model& model, std::vector<LevelTable> tables)
   if (!model.offset_column()) return;
   RecordColumn& offset = columns_.emplace_back();
   offset.text = *model.offset_column();
-  offset.name = nb::str(model.offset_column()->c_str(), model.offset_column()->size());
+  offset.name = intern(*model.offset_column());
 }
 
 std::string RecordColumns::describe(RecordPlace place) const {

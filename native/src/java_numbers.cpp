@@ -18,6 +18,26 @@ double parse_extreme(const std::string& text) {
   return strtod_l(text.c_str(), nullptr, plain);
 }
 
+// Digits with at most one point, so few that digits and power of ten are whole doubles: their quotient is the
+// number that Java reads (Clinger: "How to read floating point numbers accurately"). Most numbers are such.
+std::optional<double> parse_short(std::string_view text) {
+  static constexpr double kPowers[] = {1,   1e1, 1e2,  1e3,  1e4,  1e5,  1e6, 1e7,
+                                       1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14};
+  if (text.empty() || text.size() > 15) return std::nullopt;
+  std::int64_t digits = 0;
+  std::size_t point = text.size();
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (is_digit(text[i]))
+      digits = 10 * digits + (text[i] - '0');
+    else if (text[i] == '.' && point == text.size() && text.size() > 1)
+      point = i;
+    else
+      return std::nullopt;
+  }
+  double whole = static_cast<double>(digits);
+  return point == text.size() ? whole : whole / kPowers[text.size() - point - 1];
+}
+
 std::optional<double> parse_digits(std::string_view text, bool hexadecimal) {
   double value = 0;
   auto format = hexadecimal ? std::chars_format::hex : std::chars_format::general;
@@ -76,6 +96,7 @@ std::optional<double> parse_decimal(std::string_view text) {
 }
 
 std::optional<double> parse_java_double(std::string_view text) {
+  if (std::optional<double> number = parse_short(text)) return number;
   while (!text.empty() && static_cast<unsigned char>(text.front()) <= ' ') text.remove_prefix(1);
   while (!text.empty() && static_cast<unsigned char>(text.back()) <= ' ') text.remove_suffix(1);
   bool negative = text.starts_with('-');

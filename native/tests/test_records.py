@@ -1,6 +1,7 @@
 """Records in, matrix and predictions out: names, levels, missing values, refusals."""
 
 import datetime
+import sys
 import threading
 import time
 from collections import OrderedDict, UserDict, deque
@@ -16,7 +17,12 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from mojo_scorer import RowError
+
+sys.path.insert(0, str(Path(__file__).parent))
+from hostile_files import read_entries, write_zip
 
 ZOO = Path(__file__).parent / "zoo"
 NAN = float("nan")
@@ -50,6 +56,28 @@ def test_description_of_other_kinds() -> None:
     assert (reducer.category, reducer.output_names) == ("DimReduction", ["PC1", "PC2", "PC3"])
     assert reducer.response_domain is None
     assert list(reducer.predict([{"alpha": 1.0}])) == ["PC1", "PC2", "PC3"]
+
+
+@given(text=st.from_regex(r"[+-]?[0-9]{0,18}([.][0-9]{0,18})?(e-?[0-9]{1,2})?", fullmatch=True))
+@settings(max_examples=1000)
+def test_numbers_as_text_are_the_nearest_doubles(model: mojo_scorer.Model, text: str) -> None:
+    """Short ones take a road of their own."""
+    try:
+        wanted = float(text)
+    except ValueError:
+        with pytest.raises(RowError, match="is not a number"):
+            model.matrix([{"alpha": text}])
+    else:
+        assert model.matrix([{"alpha": text}])[0, 0].hex() == wanted.hex()
+
+
+@pytest.mark.parametrize("level", ["predict", "no"])
+def test_outputs_of_one_name_cannot_be_columns(tmp_path: Path, level: str) -> None:
+    entries = read_entries("gbm_binomial") | {"domains/d003.txt": f"no\n{level}\n".encode()}
+    repeated = mojo_scorer.load(write_zip(tmp_path / "m.zip", entries))
+    with pytest.raises(RowError, match=f"output name '{level}' is not unique: use score"):
+        repeated.predict([{}])
+    assert repeated.score(repeated.matrix([{}])).shape == (1, 2)
 
 
 def test_rows_and_columns_give_one_matrix(model: mojo_scorer.Model) -> None:
@@ -284,7 +312,11 @@ def test_score_takes_only_what_it_needs_no_copy_for(model: mojo_scorer.Model) ->
         model.score(np.ascontiguousarray(matrix[:, :5]))
     frozen = matrix.copy()
     frozen.flags.writeable = False
-    np.testing.assert_array_equal(model.score(frozen), model.score(matrix))
+    for same in (frozen, memoryview(matrix)):
+        np.testing.assert_array_equal(model.score(same), model.score(matrix))  # type: ignore[arg-type]
+    swapped = matrix.astype(">f8")
+    with pytest.raises(TypeError):
+        model.score(swapped)
 
 
 def test_nothing_in_nothing_out(model: mojo_scorer.Model) -> None:
