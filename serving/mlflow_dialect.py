@@ -36,7 +36,8 @@ def read_invocations(
     key = serving.champion.entity_key
     entities = [as_text(row.get(key)) if isinstance(row, dict) else None for row in sent] if key else []
     route = serving.route(entities, request_id)
-    rows = check_for(route, lambda: check_rows(route.served, sent))
+    sent_as = _ROWS_IN.get(forms[0], forms[0])
+    rows = check_for(route, lambda: check_rows(route.served, sent, sent_as))
     write = _write_probabilities if params.get("probabilities") is True else _write
     return Question(serving, route, request_id, rows, rows, entities, write)
 
@@ -88,6 +89,7 @@ def _column_rows(value: Any, form: str) -> list[Any]:  # noqa: ANN401 - any JSON
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
+_ROWS_IN = {"dataframe_split": "dataframe_split.data"}
 _READERS = {
     "dataframe_split": _split_rows,
     "dataframe_records": _record_rows,

@@ -39,49 +39,54 @@ def require_count(rows: int, max_rows: int) -> None:
         raise too_large(f"the request has {rows} rows; at most {max_rows} are allowed: send several requests")
 
 
-def check_rows(served: ServedModel, rows: Sequence[Any]) -> list[dict[str, Any]]:
+def check_rows(served: ServedModel, rows: Sequence[Any], sent_as: str = "rows") -> list[dict[str, Any]]:
     """The rows as `served` takes them: known features, numbers in numeric columns, text in others.
 
     The spec's entity key and event time may stand in a row and are passed over; any other name that is no
-    feature is refused. A feature that is absent or null is missing.
+    feature is refused. A feature that is absent or null is missing. Messages call the list `sent_as`.
 
     Raises:
         ApiError: 400 with the row, the column, the value and what is allowed.
     """
-    return [_check_row(served, index, row) for index, row in enumerate(rows)]
+    return [_check_row(served, sent_as, index, row) for index, row in enumerate(rows)]
 
 
-def _check_row(served: ServedModel, index: int, row: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
+def _check_row(
+    served: ServedModel,
+    sent_as: str,
+    index: int,
+    row: Any,  # noqa: ANN401 - any JSON value
+) -> dict[str, Any]:
     if not isinstance(row, dict):
-        raise bad_request(f"rows[{index}] is {show(row)}; an object of columns is needed")
+        raise bad_request(f"{sent_as}[{index}] is {show(row)}; an object of columns is needed")
     kinds, features = served.kinds, served.features
     altered: dict[str, Any] = {}
     for name, value in row.items():
         kind = kinds.get(name)
         if kind is None:
             if name not in served.ignored:
-                raise unknown_column(served, f"rows[{index}]", name)
-            _require_label(f"rows[{index}].{name}", value)
+                raise unknown_column(served, f"{sent_as}[{index}]", name)
+            _require_label(f"{sent_as}[{index}].{name}", value)
             altered[name] = None
         elif value is None:
             continue
         elif kind == "categorical":
             if not isinstance(value, str):
-                raise bad_request(f"rows[{index}].{name} is {show(value)}; text or null is allowed")
+                raise bad_request(f"{sent_as}[{index}].{name} is {show(value)}; text or null is allowed")
             if len(value) > MAX_TEXT:
-                raise too_long(f"rows[{index}].{name}", value)
+                raise too_long(f"{sent_as}[{index}].{name}", value)
         elif type(value) is float:
             if not math.isfinite(value):
-                raise bad_number(served, name, f"rows[{index}].{name}", value)
+                raise bad_number(served, name, f"{sent_as}[{index}].{name}", value)
         elif isinstance(value, bool):
             altered[name] = float(value)
         elif not isinstance(value, int):
-            raise bad_number(served, name, f"rows[{index}].{name}", value)
+            raise bad_number(served, name, f"{sent_as}[{index}].{name}", value)
         if name not in features:
             altered[name] = None
     for name in served.required:
         if row.get(name) is None:
-            raise missing_value(f"rows[{index}].{name}")
+            raise missing_value(f"{sent_as}[{index}].{name}")
     if altered:  # rare: most callers send exactly the features
         merged = {**row, **altered}
         return {name: value for name, value in merged.items() if name in features}

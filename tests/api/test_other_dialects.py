@@ -132,6 +132,23 @@ def test_mlflow_invocations(server, expected):
     assert (both.status_code, list(both.json())) == (400, ["error"])
 
 
+@pytest.mark.parametrize(
+    ("body", "place"),
+    [
+        ({"instances": [{"carrier": "UA"}, {"carrier": 7}]}, "instances[1].carrier is 7"),
+        ({"dataframe_records": [{"carrier": 7}]}, "dataframe_records[0].carrier is 7"),
+        (
+            {"dataframe_split": {"columns": ["carrier"], "data": [[7]]}},
+            "dataframe_split.data[0].carrier is 7",
+        ),
+        ({"inputs": {"carrier": [7]}}, "inputs[0].carrier is 7"),
+    ],
+)
+def test_mlflow_refusals_name_the_place_as_it_was_sent(server, body, place):
+    refused = server.api.post("/invocations", json=body)
+    assert (refused.status_code, refused.json()["error"].partition(";")[0]) == (400, place)
+
+
 def test_kserve_v1(server, expected):
     answer = server.api.post("/v1/models/tiny:predict", json={"instances": golden("first").rows})
     assert answer.status_code == 200, answer.text
