@@ -88,7 +88,7 @@ async def _serve_until_signal(settings: Settings, options: argparse.Namespace) -
     loop.add_signal_handler(signal.SIGTERM, stopping.set)
     loop.add_signal_handler(signal.SIGINT, hurry)
     loop.add_signal_handler(signal.SIGHUP, reread.set)
-    orphaned = loop.create_task(_end_with_parent(stopping)) if options.worker is not None else None
+    orphaned = loop.create_task(_end_with(options.parent, stopping)) if options.parent is not None else None
     install_tracing()
     sys.setswitchinterval(SWITCH_SECONDS)
     gc.freeze()  # what was imported stays: to look at all of it takes tens of milliseconds
@@ -100,9 +100,8 @@ async def _serve_until_signal(settings: Settings, options: argparse.Namespace) -
         orphaned.cancel()
 
 
-async def _end_with_parent(stopping: asyncio.Event) -> None:
-    """A worker whose parent was killed would keep the port from the next server."""
-    parent = os.getppid()
+async def _end_with(parent: int, stopping: asyncio.Event) -> None:
+    """A worker whose parent was killed, be it before this began, would keep the port from the next server."""
     while os.getppid() == parent:
         await asyncio.sleep(PARENT_SECONDS)
     stopping.set()
@@ -138,6 +137,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--host", help="address the ports are opened on")
     parser.add_argument("--workers", type=int, help="processes that share the port")
     parser.add_argument("--worker", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--parent", type=int, help=argparse.SUPPRESS)
     return parser
 
 

@@ -28,8 +28,9 @@ _log = logging.getLogger("mojoline.serving")
 def run_workers(settings: Settings, arguments: Sequence[str]) -> int:
     """Run `settings.serving.workers` processes until SIGTERM or SIGINT; the exit code.
 
-    Each is `python -m serving <arguments> --worker <number>`, and one that dies is started again. The first
-    also has the control plane; what it is told reaches the others as a SIGHUP, which is passed on to all.
+    Each is `python -m serving <arguments> --worker <number> --parent <pid>`, and one that dies is started
+    again. The first also has the control plane; what it is told reaches the others as a SIGHUP, which is
+    passed on to all.
 
     Raises:
         PortTakenError: the port is in use.
@@ -91,9 +92,7 @@ class _Watch:
         # inherited: a push must not end a worker that has not come to listen to it yet
         before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
         try:
-            return subprocess.Popen(
-                [sys.executable, "-m", "serving", *self._arguments, "--worker", str(number)],
-                env=self._env,
-            )
+            own = ["--worker", str(number), "--parent", str(os.getpid())]
+            return subprocess.Popen([sys.executable, "-m", "serving", *self._arguments, *own], env=self._env)
         finally:
             signal.signal(signal.SIGHUP, before)

@@ -10,6 +10,7 @@ import httpx
 import psutil
 import pytest
 
+from mojoline.stack.process_record import find_process
 from tests.api.live_server import golden, new_registry, promote_version, publish, server_process
 
 ROWS = golden("first").rows
@@ -189,26 +190,20 @@ def test_a_worker_that_dies_is_replaced_and_follows(registry):
         assert answers(server) == {first.version}
 
 
-def test_workers_do_not_outlive_the_process_above_them(registry):
+@pytest.mark.parametrize("early", [False, True], ids=["serving", "still-starting"])
+def test_workers_do_not_outlive_the_process_above_them(registry, early):
     publish(registry, "first")
     with server_process(registry, **TWO) as server:
-        server.wait_ready()
-        wait_for_both(server)
+        while len(children := psutil.Process(server.process.pid).children()) < 2:
+            time.sleep(0.001)
+        if not early:
+            server.wait_ready()
+            wait_for_both(server)
         server.process.kill()
         server.process.wait()
-
-        def port_is_free() -> bool:
-            try:
-                httpx.get(f"{server.url}/v2/health/live", trust_env=False)
-            except httpx.ConnectError:
-                return True
-            except httpx.TransportError:  # a worker that was about to end had taken the connection
-                return False
-            return False
-
         deadline = time.monotonic() + 60
-        while not port_is_free():
-            assert time.monotonic() < deadline, "the workers keep the port"
+        while left := [child.pid for child in children if find_process(child.pid) is not None]:
+            assert time.monotonic() < deadline, f"workers {left} keep the port"
             time.sleep(0.1)
 
 
