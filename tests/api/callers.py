@@ -12,13 +12,17 @@ from tests.api.live_server import golden
 
 @dataclass(frozen=True)
 class Called:
-    """The answer to one golden row of the model `first`: which of them, by whom, from where, how fast."""
+    """The answer to one golden row of the model `first`: which of them, by whom, from where, how fast.
+
+    `idle` is how long the server took just before to say that it lives: what the machine makes of it.
+    """
 
     row: int
     version: str
     score: float
     cache: str
     seconds: float
+    idle: float
 
 
 class Callers:
@@ -54,8 +58,10 @@ class Callers:
         with httpx.Client(base_url=self._url, timeout=30, trust_env=False) as client:
             while not self._stopped.is_set():
                 row = (row + 7) % len(self._rows)
-                started = time.perf_counter()
+                began = time.perf_counter()
                 try:
+                    client.get("/v2/health/live")
+                    started = time.perf_counter()
                     response = client.post("/predict", json={"model": "tiny", "rows": [self._rows[row]]})
                 except httpx.TransportError as error:
                     self.errors.append(repr(error))
@@ -66,4 +72,6 @@ class Callers:
                     continue
                 body, cache = response.json(), response.headers["X-Cache"]
                 score = body["predictions"][0]["probabilities"]["yes"]
-                self.answers.append(Called(row, body["model_version"], score, cache, seconds))
+                self.answers.append(
+                    Called(row, body["model_version"], score, cache, seconds, started - began)
+                )

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -21,7 +22,6 @@ from mojoline.registry.filesystem_registry import FilesystemRegistry, open_regis
 from mojoline.registry.golden import GoldenRows
 from mojoline.registry.manifest import GOLDEN, Manifest
 from mojoline.settings import load_settings
-from mojoline.stack.ports import find_free_ports
 from serving.app import create_app
 from serving.plain_models import PlainModels
 from serving.server import serve
@@ -63,7 +63,8 @@ class LiveServer:
 
     def __init__(self, registry: FilesystemRegistry) -> None:
         self.registry = registry
-        self.ports = find_free_ports(3)
+        self._held = [hold_port() for _ in range(3)]
+        self.ports = [one.getsockname()[1] for one in self._held]
         self.url = f"http://127.0.0.1:{self.ports[0]}"
         self.api = httpx.Client(base_url=self.url, timeout=30, trust_env=False)
         self.admin = httpx.Client(
@@ -80,6 +81,8 @@ class LiveServer:
     def close(self) -> None:
         self.api.close()
         self.admin.close()
+        for one in self._held:
+            one.close()
 
     def status(self, name: str = "tiny") -> dict:
         return self.admin.get("/admin/status").raise_for_status().json()["models"][name]
@@ -249,3 +252,11 @@ def server_thread(registry: FilesystemRegistry, **overrides: object) -> Iterator
 
 def new_registry(root: Path) -> FilesystemRegistry:
     return open_registry(f"file://{root}/registry")
+
+
+def hold_port() -> socket.socket:
+    """A free port that nobody else is given: a server may bind it too, as long as this does not listen."""
+    held = socket.socket()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.bind(("127.0.0.1", 0))
+    return held

@@ -131,18 +131,23 @@ class DelayingProxy:
         for task in left:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
+        for _ in range(3):  # turns of the loop, in which aborted transports close
+            await asyncio.sleep(0)
 
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError):
+        opened = [writer]
+        try:
             far_reader, far_writer = await asyncio.open_unix_connection(self._target)
-            try:
-                await asyncio.gather(
-                    self._pass_on(reader, far_writer, late=False),
-                    self._pass_on(far_reader, writer, late=True),
-                )
-            finally:
-                far_writer.close()
-        writer.close()
+            opened.append(far_writer)
+            await asyncio.gather(
+                self._pass_on(reader, far_writer, late=False),
+                self._pass_on(far_reader, writer, late=True),
+            )
+        except (OSError, asyncio.CancelledError):
+            pass
+        finally:
+            for one in opened:
+                one.transport.abort()
 
     async def _pass_on(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, late: bool) -> None:
         while content := await source.read(65_536):

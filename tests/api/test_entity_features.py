@@ -60,7 +60,7 @@ def run(url, models_dir, work, smallest=2, largest=4, **settings):
     """`await work(entities, pool)` with a pool that is connected."""
 
     async def main():
-        options = FeatureSettings(**{"timeout_ms": 1000, "acquire_ms": 500, **settings})
+        options = FeatureSettings(**{"timeout_ms": 20_000, "acquire_ms": 10_000, **settings})
         pool = EntityPool(url, PoolSize(smallest, largest), options)
         pool.start()
         try:
@@ -157,7 +157,7 @@ def test_exhaustion_is_told_and_passes(postgres, models_dir, served):
         await asyncio.gather(*holders)
         assert len((await entities.fetch(served, ["1"])).rows) == 1
 
-    run(postgres.url, models_dir, work, timeout_ms=20_000, acquire_ms=100)
+    run(postgres.url, models_dir, work, smallest=4, acquire_ms=100)
 
 
 def test_the_pool_is_warm_and_a_caller_who_goes_away_costs_one_connection(postgres, models_dir, served):
@@ -205,13 +205,13 @@ def test_a_dead_database_is_told_at_once_and_comes_back_alone(postgres, models_d
         assert len((await entities.fetch(served, ["1"])).rows) == 1
         await until(lambda: pool._pool.get_size() >= 2)
 
-    run(postgres.url, models_dir, work)
+    run(postgres.url, models_dir, work, timeout_ms=1000, acquire_ms=500)
 
 
 def test_a_pool_without_a_database_waits_for_it(postgres, models_dir, served):
     async def main():
         await asyncio.to_thread(postgres.stop)
-        pool = EntityPool(postgres.url, PoolSize(1, 2), FeatureSettings())
+        pool = EntityPool(postgres.url, PoolSize(1, 2), FeatureSettings(timeout_ms=20_000, acquire_ms=10_000))
         entities = EntityFeatures(pool, models_dir)
         pool.start()
         try:
@@ -275,6 +275,7 @@ def test_every_open_connection_plans_the_query_before_a_request_needs_it(postgre
         async def count(connection):
             plans.append(await connection.fetchval("SELECT count(*) FROM pg_prepared_statements"))
 
+        await until(lambda: pool._pool.get_idle_size() == 3)  # the watcher may just use one
         await pool.use_each(count)
         assert len(plans) == 3
         assert min(plans) >= 2  # the query of the entities, and the one that counts

@@ -83,14 +83,14 @@ def test_a_body_that_nobody_reads_is_not_waited_for(server, connect):
 def test_connections_that_ask_nothing_are_closed(tmp_path, connect):
     registry = new_registry(tmp_path)
     publish(registry, "first")
-    with server_thread(registry, serving={"keep_alive_seconds": 3}) as server:
+    with server_thread(registry, serving={"keep_alive_seconds": 5}) as server:
         server.wait_ready()
         idle, busy, late = (connect(server.ports[0]) for _ in range(3))
         assert idle.send(request(GOOD)).answer()[0] == 200
         # answered before its body was there
         assert late.send(head("Content-Length: 2", path="/nowhere")).refusal() == 404
         late.send(b"{}")
-        for _ in range(9):
+        for _ in range(12):
             assert busy.send(request(GOOD)).answer()[0] == 200
             time.sleep(0.5)
         assert idle.is_closed(30)
@@ -192,7 +192,7 @@ def test_who_sends_no_more_is_still_answered(tmp_path, offload):
 
 def test_what_is_cut_short_is_not_waited_for(connect):
     for part in (b"POST /predict HT", head("Content-Length: 10") + b"{"):
-        assert connect().send(part).finish().is_closed(SECONDS / 2)
+        assert connect().send(part).finish().is_closed(5)
 
 
 def test_bodies_are_not_decoded_by_guess(connect):
@@ -282,8 +282,10 @@ def test_a_client_that_waits_for_leave_gets_it(connect):
 
 
 def test_more_connections_than_are_allowed_are_turned_away(server, connect):
-    many = [connect() for _ in range(70)]
-    statuses = [one.refusal() for one in many]
+    for _ in range(10):  # where opening them takes longer than a head may, the first are gone by then
+        statuses = [one.refusal() for one in [connect() for _ in range(70)]]
+        if statuses[-1] == 503:
+            break
     assert statuses[-1] == 503
     assert set(statuses) == {503, 408}  # the others had sent nothing
     server.api.post("/predict", content=GOOD).raise_for_status()

@@ -1,6 +1,7 @@
 """The prediction cache against a real Redis: never a wrong answer or an error, whatever happens to it."""
 
 import asyncio
+import signal
 import time
 
 import numpy as np
@@ -26,7 +27,7 @@ from tests.api.waiting import until
 from tests.data.tiny_versions import TINY_MODELS, tiny_draft, tiny_facts
 
 ROWS = GoldenRows.read(TINY_MODELS / "first" / GOLDEN).rows
-TIMEOUT = 0.2  # generous: the machine that runs the tests may be busy
+TIMEOUT = 10.0  # generous: the machine that runs the tests may be busy
 
 
 @pytest.fixture
@@ -214,13 +215,14 @@ def test_a_caller_that_goes_away_takes_nobody_with_it(server, versions):
     [served, _] = versions
 
     async def work(cache, _):
-        server.do("CLIENT", "PAUSE", 100)
+        server.process.send_signal(signal.SIGSTOP)
         leader = asyncio.create_task(cache.score(served, ROWS[:1], 1))
         await asyncio.sleep(0.01)
         followers = [asyncio.create_task(cache.score(served, ROWS[:1], 1)) for _ in range(5)]
         await asyncio.sleep(0.01)
         leader.cancel()
         followers[0].cancel()
+        server.process.send_signal(signal.SIGCONT)
         ended = await asyncio.gather(leader, *followers, return_exceptions=True)
         assert [isinstance(one, asyncio.CancelledError) for one in ended] == [True, True] + [False] * 4
         expected = served.scoring.score(ROWS[:1])
@@ -233,26 +235,23 @@ def test_a_caller_that_goes_away_takes_nobody_with_it(server, versions):
 def test_no_fault_of_redis_reaches_a_caller(server, versions, fault):
     [served, _] = versions
     expected = served.scoring.score(ROWS)
-    worst = 0.0
 
     async def ask(cache, rows) -> set[str]:
-        nonlocal worst
         states = set()
         for row in rows:
-            started = time.thread_time()
             scores, state = await cache.score(served, [ROWS[row]], 1)
-            worst = max(worst, time.thread_time() - started)
             assert np.array_equal(scores[0], expected[row])
             states.add(state)
         return states
 
     async def work(cache, pool):
-        await ask(cache, range(20))
-        await until(lambda: len(keys_of(server)) == 20)
+        while len(keys_of(server)) < 20:  # what Redis was too slow for is not written
+            await ask(cache, range(20))
+            await asyncio.sleep(0.02)
         if fault == "killed":
             server.kill()
         elif fault == "hung":
-            server.do("CLIENT", "PAUSE", 3000)
+            server.process.send_signal(signal.SIGSTOP)
         elif fault == "full":
             server.do("CONFIG", "SET", "maxmemory-policy", "noeviction", "maxmemory", "1")
         else:
@@ -267,6 +266,8 @@ def test_no_fault_of_redis_reaches_a_caller(server, versions, fault):
             assert not pool.breaker.is_open
         if fault == "killed":
             server.start()
+        elif fault == "hung":
+            server.process.send_signal(signal.SIGCONT)
         elif fault == "full":
             server.do("CONFIG", "SET", "maxmemory", "0")
         elif fault == "read-only":
@@ -280,7 +281,7 @@ def test_no_fault_of_redis_reaches_a_caller(server, versions, fault):
                 return
         raise AssertionError("nothing is written any more")
 
-    run(server, work)
+    run(server, work, timeout=0.1 if fault == "hung" else TIMEOUT)
 
 
 def test_a_pool_in_use_is_waited_for_only_briefly(server, versions):
@@ -289,9 +290,12 @@ def test_a_pool_in_use_is_waited_for_only_briefly(server, versions):
     async def work(cache, pool):
         held = [await pool._pool.get_connection() for _ in range(2)]
         before = POOL_TIMED_OUT.labels("redis")._value.get()
-        started = time.monotonic()
-        scores, state = await cache.score(served, ROWS[:1], 1)
-        waited = time.monotonic() - started
+        for _ in range(5):  # the wait for a connection and the one for an answer may end together
+            started = time.monotonic()
+            scores, state = await cache.score(served, ROWS[:1], 1)
+            waited = time.monotonic() - started
+            if POOL_TIMED_OUT.labels("redis")._value.get() > before:
+                break
         assert POOL_TIMED_OUT.labels("redis")._value.get() > before
         for connection in held:
             await pool._pool.release(connection)

@@ -20,7 +20,7 @@ from tests.api.live_server import golden, new_registry, promote_version, publish
 from tests.api.store_processes import SPEC, DelayingProxy, RedisProcess
 from tests.api.test_entity_features import postgres  # noqa: F401 - a fixture
 
-SLOWER = 5.0  # at most so many times as slow as when all is well
+SLOWER = 5.0  # at most so many times as slow as when all is well, in answers of a server that does nothing
 WINDOW = 300  # answers in a comparison
 THREADS = 2
 CONNECTIONS = 2  # to Postgres
@@ -82,9 +82,17 @@ def stand(tmp_path_factory, short_directory, postgres):  # noqa: F811 - the fixt
 
 
 def require_no_slower(faulty: list[Called], well: list[Called]) -> None:
+    """Each window is measured by what the machine made of a plain answer in it."""
     for name, share in (("median", 0.5), ("90 %", 0.9)):
-        now, before = (sorted(one.seconds for one in some)[int(share * len(some))] for some in (faulty, well))
-        assert now <= SLOWER * before, f"{name}: {1000 * now:.1f} ms, {1000 * before:.1f} ms before"
+        now, before = (
+            quantile([one.seconds for one in some], share) / quantile([one.idle for one in some], share)
+            for some in (faulty, well)
+        )
+        assert now <= SLOWER * before, f"{name}: {now:.1f} plain answers, {before:.1f} before"
+
+
+def quantile(values: list[float], share: float) -> float:
+    return sorted(values)[int(share * len(values))]
 
 
 def slow_down(stand: Stand) -> None:
@@ -134,10 +142,12 @@ def test_a_redis_that_does_not_answer_costs_a_few_lookups(stand, fault):
     stand.wait_well()
     with Callers(stand.server.url, THREADS) as callers:
         well = callers.take(WINDOW)
+        since = len(callers.answers)
         try:
             begin(stand)
             faulty = callers.take(WINDOW)
             bypassed = callers.take(WINDOW)
+            until = len(callers.answers)
             assert "bypass" in {one.cache for one in bypassed}
             assert stand.entity().status_code == 200  # they need no cache
             assert stand.server.api.get("/v2/health/ready").status_code == 200
@@ -147,7 +157,7 @@ def test_a_redis_that_does_not_answer_costs_a_few_lookups(stand, fault):
     stand.check(callers)
     require_no_slower(faulty, well)
     require_no_slower(bypassed, well)
-    waited = [one for one in faulty + bypassed if one.cache == "error"]
+    waited = [one for one in callers.answers[since:until] if one.cache == "error"]
     assert 0 < len(waited) < WINDOW / 10  # until the breaker opens: then nobody waits
 
 
@@ -157,8 +167,8 @@ def test_a_redis_that_is_started_again_is_used_again(stand):
         well = callers.take(WINDOW)
         restart(stand)
         after = callers.take(WINDOW)
-        stand.wait_well()
-        assert "hit" in {one.cache for one in callers.take(WINDOW)}
+        seen = len(callers.answers)
+        stand.server.wait(lambda: "hit" in {one.cache for one in callers.answers[seen:]})
     stand.check(callers)
     require_no_slower(after, well)
 
@@ -188,7 +198,7 @@ def test_a_redis_that_takes_no_more_still_answers(stand, fault, end):
         with Callers(stand.server.url, THREADS) as callers:
             faulty = callers.take(WINDOW)
             known = keys()
-            assert stand.server.predict(rows[:1]).headers["X-Cache"] == "hit"
+            stand.server.wait(lambda: stand.server.predict(rows[:1]).headers["X-Cache"] == "hit")
         assert keys() == known
         assert [one.cache for one in faulty].count("error") < WINDOW / 10
     finally:
