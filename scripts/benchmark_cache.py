@@ -26,6 +26,7 @@ from rich.console import Console
 from rich.table import Table
 from scratch_servers import draw_rows, load_model, scratch_redis
 
+from serving.batched_measures import flush_measures
 from serving.metrics import CACHE_REQUESTS, INFERENCES
 from serving.offload import Offload, percentile
 from serving.prediction_cache import PredictionCache
@@ -65,6 +66,7 @@ async def measure(options: argparse.Namespace, url: str) -> dict[str, object]:
     states: Counter[str] = Counter()
     unknown = [CACHE_REQUESTS.labels(model.name, state) for state in ("miss", "error", "bypass")]
     counters = [INFERENCES.labels(model.name), *unknown]
+    flush_measures()
     before = [counter._value.get() for counter in counters]
     remaining = iter(drawn)
 
@@ -80,6 +82,7 @@ async def measure(options: argparse.Namespace, url: str) -> dict[str, object]:
     await cache.close()
     await pool.close()
     offload.close()
+    flush_measures()
     inferences, *misses = (int(one._value.get() - was) for one, was in zip(counters, before, strict=True))
     return {
         "requests": options.requests,

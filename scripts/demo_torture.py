@@ -12,7 +12,6 @@ import argparse
 import contextlib
 import json
 import random
-import signal
 import subprocess
 import sys
 import tempfile
@@ -62,16 +61,18 @@ def start_demo(home: Path, ports: dict[str, int], small: bool, report: Path) -> 
 def follow(demo: subprocess.Popen[str], stage: str | None, seconds: float) -> tuple[list[str], bool]:
     """The demo's lines until `start <stage>` (True) or until its end (False), killed after `seconds`."""
     lines: list[str] = []
-    patience = threading.Timer(seconds, demo.kill)  # also of a demo that says nothing
+    over = threading.Event()
+    patience = threading.Timer(seconds, lambda: (over.set(), demo.kill()))  # also of a demo that says nothing
     patience.start()
     try:
         for line in demo.stdout or ():
             lines.append(line.rstrip())
             if stage is not None and line.startswith(f"start {stage}"):
                 return lines, True
+        demo.wait()
     finally:
         patience.cancel()
-    if demo.wait() == -signal.SIGKILL:
+    if over.is_set():
         raise SystemExit("\n".join([*lines, f"no end of this round within {seconds:.0f} s"]))
     return lines, False
 

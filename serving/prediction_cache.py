@@ -149,7 +149,7 @@ class PredictionCache:
         found: dict[str, Found] = {}
         try:
             if own:
-                found.update(await self._lookup_or_infer(served, matrix, first, own))
+                await self._lookup_or_infer(served, matrix, first, own, found)
         finally:  # None: whoever was to find out was cancelled or failed, so each finds out alone
             for key in own:
                 self._flights.pop(key).set_result(found.get(key))
@@ -167,14 +167,15 @@ class PredictionCache:
         matrix: NDArray[np.float64],
         first: Mapping[str, int],
         keys: Sequence[str],
-    ) -> dict[str, Found]:
-        known: dict[str, Scores] = {}
+        found: dict[str, Found],
+    ) -> None:
+        """Put what is found of `keys` into `found`, what Redis knows first: it holds if the rest fails."""
         unknown: CacheState = "miss"
         try:
             known = await self._lookup(served, keys)
         except RedisUnavailableError:
-            unknown = "error"
-        found: dict[str, Found] = {key: (scores, "hit") for key, scores in known.items()}
+            known, unknown = {}, "error"
+        found.update({key: (scores, "hit") for key, scores in known.items()})
         CACHE_REQUESTS.labels(served.name, "hit").inc(len(known))
         if missing := [key for key in keys if key not in known]:
             CACHE_REQUESTS.labels(served.name, unknown).inc(len(missing))
@@ -182,7 +183,6 @@ class PredictionCache:
             found.update({key: (scores, unknown) for key, scores in zip(missing, inferred, strict=True)})
             if unknown == "miss" and self._writes is not None:
                 self._writes.offer(missing, inferred)
-        return found
 
     async def _lookup(self, served: ServedModel, keys: Sequence[str]) -> dict[str, Scores]:
         assert self._pool is not None  # noqa: S101 - else nothing is looked up

@@ -29,10 +29,12 @@ _OPEN = "from dagster import DagsterInstance; DagsterInstance.get().dispose()"
 def storage_url(database_url: str, schema: str = SCHEMA) -> str:
     """The SQLAlchemy URL of Dagster's tables in `schema`.
 
-    The driver is named: SQLAlchemy 2.1 takes a plain URL for psycopg 3, which Dagster's events cannot use.
+    The driver is named: SQLAlchemy 2.1 takes a plain URL for psycopg 3, which Dagster's events cannot use. So
+    is the time zone: Dagster's columns have none, and it reads them as UTC.
     """
     rest = database_url.split("://", 1)[1]
-    return f"postgresql+psycopg2://{rest}{'&' if '?' in rest else '?'}options=-csearch_path%3D{schema}"
+    options = f"options=-csearch_path%3D{schema}%20-ctimezone%3DUTC"
+    return f"postgresql+psycopg2://{rest}{'&' if '?' in rest else '?'}{options}"
 
 
 def ensure_storage(database_url: str) -> None:
@@ -46,6 +48,7 @@ def ensure_storage(database_url: str) -> None:
 
     try:
         with psycopg.connect(database_url, autocommit=True, connect_timeout=10) as connection:
+            database = connection.info.dbname
             if _is_whole(connection):
                 return
             connection.execute("SET lock_timeout = '60s'")
@@ -69,8 +72,8 @@ def ensure_storage(database_url: str) -> None:
                 )
     except psycopg.errors.DependentObjectsStillExist:
         raise StackError(
-            f"the schema {SCHEMA} of DATABASE_URL holds something, but not the whole of Dagster's tables: "
-            f"drop it (DROP SCHEMA {SCHEMA} CASCADE) if nobody needs it, or name another database"
+            f"the schema {SCHEMA} of the database {database} holds something that is not Dagster's: drop it "
+            f"(DROP SCHEMA {SCHEMA} CASCADE) if nobody needs it, or set DATABASE_URL to another database"
         ) from None
     except psycopg.Error as error:
         raise StackError(f"the database of DATABASE_URL cannot be used: {error}") from None
@@ -86,7 +89,7 @@ def open_given_storage(directory: os.PathLike[str]) -> None:
 
 
 def _is_whole(connection: "psycopg.Connection") -> bool:
-    """Whether the last of the tables is there; the schema gets its name when all are."""
+    """Whether the tables are there: one means all, since the schema gets its name when they are."""
     found = connection.execute(f"SELECT to_regclass('{SCHEMA}.alembic_version')").fetchone()
     return found is not None and found[0] is not None
 

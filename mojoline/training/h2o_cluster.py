@@ -19,7 +19,8 @@ from mojoline.training.errors import ClusterError, TrainingError
 from mojoline.training.jvm import USER, Jvm
 from mojoline.training.memory_split import available_memory, split_memory
 
-REAPED_SECONDS = 10.0
+DYING_SECONDS = 10.0  # after an end of the connection
+REFUSING_SECONDS = 2.0  # after an error that a living node gives as well
 
 
 @dataclass(frozen=True)
@@ -113,11 +114,11 @@ def _connected(url: str, login: tuple[str, str] | None, jvm: Jvm | None) -> Iter
     try:
         yield
     except (H2OConnectionError, H2OServerError) as error:
-        if jvm is not None and _died(jvm):
+        if jvm is not None and _died(jvm, DYING_SECONDS):
             raise ClusterError(f"the H2O node died: {jvm.last_words()}") from error
         raise ClusterError(f"the H2O cluster at {url} failed: {error}") from error
     except (H2OError, OSError) as error:
-        if jvm is not None and _died(jvm):
+        if jvm is not None and _died(jvm, REFUSING_SECONDS):
             raise ClusterError(f"the H2O node died: {jvm.last_words()}") from error
         if isinstance(error, OSError) and not _about_job(error):
             raise
@@ -140,11 +141,11 @@ def _about_job(error: OSError) -> bool:
     return "Job with key" in str(error)
 
 
-def _died(jvm: Jvm) -> bool:
+def _died(jvm: Jvm, within: float) -> bool:
     """A dying node closes its socket a moment before its process is reaped."""
     import time
 
-    deadline = time.monotonic() + REAPED_SECONDS
+    deadline = time.monotonic() + within
     while jvm.is_running():
         if time.monotonic() > deadline:
             return False

@@ -13,10 +13,12 @@ namespace nb = nanobind;
 namespace mojo {
 namespace {
 
-// NumPy's functions are there after this. It is imported by the first call that needs it.
+// NumPy's functions are there after this. It is imported by the first call that needs it, without a static's
+// guard: whoever imports lets go of the GIL meanwhile.
 void import_numpy() {
-  static const bool imported = PyArray_ImportNumPyAPI() == 0;
-  if (!imported) throw nb::python_error();
+  if (PyArray_API) return;
+  nb::module_::import_("numpy");  // tells what is wrong; the next line would only print it
+  if (PyArray_ImportNumPyAPI() != 0) throw nb::python_error();
 }
 
 PyArrayObject* as_array(nb::handle array) { return reinterpret_cast<PyArrayObject*>(array.ptr()); }

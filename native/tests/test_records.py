@@ -1,6 +1,7 @@
 """Records in, matrix and predictions out: names, levels, missing values, refusals."""
 
 import datetime
+import subprocess
 import sys
 import threading
 import time
@@ -317,6 +318,40 @@ def test_score_takes_only_what_it_needs_no_copy_for(model: mojo_scorer.Model) ->
     swapped = matrix.astype(">f8")
     with pytest.raises(TypeError):
         model.score(swapped)
+
+
+FIRST_CALLS = """
+import sys, threading, mojo_scorer
+model = mojo_scorer.load(sys.argv[1])
+assert "numpy" not in sys.modules
+answers = []
+threads = [threading.Thread(target=lambda: answers.append(model.predict([{}]))) for _ in range(4)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+assert len(answers) == 4
+"""
+
+WITHOUT_NUMPY = """
+import sys, mojo_scorer
+model = mojo_scorer.load(sys.argv[1])
+sys.modules["numpy"] = None  # as if it were not installed
+for _ in range(2):
+    try:
+        model.predict([{}])
+    except ImportError as error:
+        assert "numpy" in str(error)
+    else:
+        raise AssertionError
+del sys.modules["numpy"]
+assert list(model.predict([{}])) == ["predict", "no", "yes"]
+"""
+
+
+@pytest.mark.parametrize("program", [FIRST_CALLS, WITHOUT_NUMPY], ids=["by-threads", "in-vain-at-first"])
+def test_numpy_is_imported_by_the_first_call(program: str) -> None:
+    command = [sys.executable, "-c", program, str(ZOO / "gbm_binomial.zip")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
 
 
 def test_nothing_in_nothing_out(model: mojo_scorer.Model) -> None:

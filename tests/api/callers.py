@@ -1,5 +1,7 @@
 """Callers that go on asking while something happens to the server."""
 
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -14,7 +16,7 @@ from tests.api.live_server import golden
 class Called:
     """The answer to one golden row of the model `first`: which of them, by whom, from where, how fast.
 
-    `idle` is how long the server took just before to say that it lives: what the machine makes of it.
+    `idle` is how long a server that does nothing took to answer just before: what the machine makes of it.
     """
 
     row: int
@@ -23,6 +25,23 @@ class Called:
     cache: str
     seconds: float
     idle: float
+
+
+IDLE_SERVER = """
+import asyncio
+
+async def answer(reader, writer):
+    while await reader.read(65536):
+        writer.write(b"HTTP/1.1 200 OK\\r\\nContent-Length: 0\\r\\n\\r\\n")
+        await writer.drain()
+
+async def main():
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+asyncio.run(main())
+"""
 
 
 class Callers:
@@ -37,6 +56,11 @@ class Callers:
         self._threads = [threading.Thread(target=self._call, args=(i,)) for i in range(threads)]
 
     def __enter__(self) -> Self:
+        self._server = subprocess.Popen(
+            [sys.executable, "-I", "-c", IDLE_SERVER], stdout=subprocess.PIPE, text=True
+        )
+        assert self._server.stdout is not None
+        self._idle_url = f"http://127.0.0.1:{int(self._server.stdout.readline())}"
         for thread in self._threads:
             thread.start()
         return self
@@ -45,6 +69,8 @@ class Callers:
         self._stopped.set()
         for thread in self._threads:
             thread.join()
+        with self._server:
+            self._server.kill()
 
     def take(self, count: int, seconds: float = 60.0) -> list[Called]:
         """The next `count` answers."""
@@ -60,7 +86,7 @@ class Callers:
                 row = (row + 7) % len(self._rows)
                 began = time.perf_counter()
                 try:
-                    client.get("/v2/health/live")
+                    client.get(self._idle_url).raise_for_status()
                     started = time.perf_counter()
                     response = client.post("/predict", json={"model": "tiny", "rows": [self._rows[row]]})
                 except httpx.TransportError as error:

@@ -141,10 +141,10 @@ def test_mlflow_invocations(server, expected):
             {"dataframe_split": {"columns": ["carrier"], "data": [[7]]}},
             "dataframe_split.data[0].carrier is 7",
         ),
-        ({"inputs": {"carrier": [7]}}, "inputs[0].carrier is 7"),
+        ({"inputs": [{"carrier": 7}]}, "inputs[0].carrier is 7"),
     ],
 )
-def test_mlflow_refusals_name_the_place_as_it_was_sent(server, body, place):
+def test_mlflow_refusals_name_the_list_of_rows_as_it_was_sent(server, body, place):
     refused = server.api.post("/invocations", json=body)
     assert (refused.status_code, refused.json()["error"].partition(";")[0]) == (400, place)
 

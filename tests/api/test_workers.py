@@ -201,8 +201,8 @@ def test_a_worker_that_dies_is_replaced_and_follows(registry):
 def test_workers_do_not_outlive_the_process_above_them(registry, early):
     publish(registry, "first")
     with server_process(registry, **TWO) as server:
-        while len(started := children(server)) < 2:
-            time.sleep(0.001)
+        server.wait(lambda: len(children(server)) == 2)
+        started = children(server)
         if not early:
             server.wait_ready()
             wait_for_both(server)

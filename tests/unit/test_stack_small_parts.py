@@ -39,13 +39,12 @@ def test_the_token_is_made_once_and_private(tmp_path):
     assert path.read_text() == "given\n"
 
 
-def test_dagster_names_its_driver_and_its_schema():
+def test_dagster_names_its_driver_its_schema_and_its_time_zone():
     local = storage_url("postgresql://mojoline@/mojoline?host=%2Ftmp%2Fpg")
-    assert (
-        local == "postgresql+psycopg2://mojoline@/mojoline?host=%2Ftmp%2Fpg&options=-csearch_path%3Ddagster"
-    )
+    options = "options=-csearch_path%3Ddagster%20-ctimezone%3DUTC"
+    assert local == f"postgresql+psycopg2://mojoline@/mojoline?host=%2Ftmp%2Fpg&{options}"
     remote = storage_url("postgres://u:p@db:5433/app")
-    assert remote == "postgresql+psycopg2://u:p@db:5433/app?options=-csearch_path%3Ddagster"
+    assert remote == f"postgresql+psycopg2://u:p@db:5433/app?{options}"
     assert instance_config("postgresql://u@h/d")["telemetry"] == {"enabled": False}
 
 
