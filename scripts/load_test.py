@@ -37,6 +37,7 @@ from typing import Any
 import httpx
 import numpy as np
 import orjson
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from mojoline.settings import Settings, load_settings
 from mojoline.stack.local_stack import up
@@ -56,6 +57,7 @@ ROOT = Path(__file__).parents[1]
 LEAST_DIFFERING = 0.99
 SEARCH_SECONDS = 3
 CONTROL_RATE = 50.0  # requests a second to the echo server
+WARM_SECONDS = 30
 ENTITY_SHARE = {"features": 0.0, "mixed": 0.2, "entity": 1.0}
 
 
@@ -141,7 +143,7 @@ def run(
         api.await_generation(subject.spec.name, before)
         warm(api.port, bodies)
         memory, _ = api.measure()
-        counters = RedisCounters(stack.redis_url)
+        counters, at_start = RedisCounters(stack.redis_url), read_metrics(api.port)
         print(f"asking {options.rate:g} times a second for {options.seconds:g} s", flush=True)
         client = running.enter_context(calling(options, api.port, file, scratch / "answers", options.rate))
         control = running.enter_context(
@@ -161,6 +163,7 @@ def run(
         pulse.stop()
         control.wait(30)
         metrics = {**read_metrics(api.port), **counters.report()}
+        metrics["loop_warnings"] -= at_start["loop_warnings"]  # what the start was held up by is no load's
         after, _ = api.measure()
     origin, late, answers = pickle.loads((scratch / "answers").read_bytes())  # noqa: S301 - our own client
     _, _, stalls = pickle.loads((scratch / "control").read_bytes())  # noqa: S301
@@ -217,11 +220,19 @@ def promote(subject: Subject, version: str) -> int:
 
 
 def warm(port: int, bodies: list[bytes]) -> None:
+    """Ask for a few; those of entities are refused until the pool of their database is open."""
+    kind = {"Content-Type": "application/json"}
+    until_open = Retrying(
+        retry=retry_if_exception_type(httpx.HTTPStatusError),
+        stop=stop_after_delay(WARM_SECONDS),
+        wait=wait_fixed(0.1),
+        reraise=True,
+    )
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
         for body in bodies[-200:]:
-            client.post(
-                "/predict", content=body, headers={"Content-Type": "application/json"}
-            ).raise_for_status()
+            until_open(
+                lambda body=body: client.post("/predict", content=body, headers=kind).raise_for_status()
+            )
 
 
 def wait_for(process: subprocess.Popen[bytes], seconds: float) -> bool:
