@@ -1,15 +1,18 @@
 """Callers that go on asking while something happens to the server."""
 
-import subprocess
 import sys
 import threading
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Self
 
 import httpx
 
-from tests.api.live_server import golden
+from tests.api.live_server import ROOT, golden
+
+sys.path.insert(0, str(ROOT / "scripts"))
+from load_servers import echoing
 
 
 @dataclass(frozen=True)
@@ -27,23 +30,6 @@ class Called:
     idle: float
 
 
-IDLE_SERVER = """
-import asyncio
-
-async def answer(reader, writer):
-    while await reader.read(65536):
-        writer.write(b"HTTP/1.1 200 OK\\r\\nContent-Length: 0\\r\\n\\r\\n")
-        await writer.drain()
-
-async def main():
-    server = await asyncio.start_server(answer, "127.0.0.1", 0)
-    print(server.sockets[0].getsockname()[1], flush=True)
-    await server.serve_forever()
-
-asyncio.run(main())
-"""
-
-
 class Callers:
     """Threads that predict single rows until they are stopped; every answer is kept."""
 
@@ -53,14 +39,11 @@ class Callers:
         self._url = url
         self._rows = golden("first").rows
         self._stopped = threading.Event()
+        self._servers = ExitStack()
         self._threads = [threading.Thread(target=self._call, args=(i,)) for i in range(threads)]
 
     def __enter__(self) -> Self:
-        self._server = subprocess.Popen(
-            [sys.executable, "-I", "-c", IDLE_SERVER], stdout=subprocess.PIPE, text=True
-        )
-        assert self._server.stdout is not None
-        self._idle_url = f"http://127.0.0.1:{int(self._server.stdout.readline())}"
+        self._idle_url = f"http://127.0.0.1:{self._servers.enter_context(echoing())}/"
         for thread in self._threads:
             thread.start()
         return self
@@ -69,8 +52,7 @@ class Callers:
         self._stopped.set()
         for thread in self._threads:
             thread.join()
-        with self._server:
-            self._server.kill()
+        self._servers.close()
 
     def take(self, count: int, seconds: float = 60.0) -> list[Called]:
         """The next `count` answers."""

@@ -15,7 +15,6 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from tritonclient.grpc import service_pb2_grpc
 from tritonclient.utils import InferenceServerException
 
-from serving.grpc_server import GATHER_SECONDS
 from tests.api.grpc_requests import address, refused, triton_inputs, typed_request
 from tests.api.live_server import ServerProcess, golden, new_registry, publish, server_process, server_thread
 
@@ -156,11 +155,10 @@ def test_workers_share_the_port_and_sigterm_drops_nothing(tmp_path):
             with grpc.insecure_channel(address(server), options) as channel:
                 stub = service_pb2_grpc.GRPCInferenceServiceStub(channel)
                 while True:
-                    said = time.monotonic()
                     try:
                         answered.append(stub.ModelInfer(typed_request([{}]), timeout=20).model_name)
                     except grpc.RpcError as error:
-                        ends.append((error.details(), time.monotonic() - said))
+                        ends.append(error.details())
                         return
 
         asking = [threading.Thread(target=ask_until_nobody_is_there) for _ in range(8)]
@@ -170,9 +168,8 @@ def test_workers_share_the_port_and_sigterm_drops_nothing(tmp_path):
         assert server.stop() == 0
         for thread in asking:
             thread.join()
-    # A call that reached a worker was answered; what fails is the next one, which finds nobody. Who is kept
-    # from sending it until the worker has waited long enough for what was under way is told otherwise.
-    assert [end for end, took in ends if "failed to connect" not in end and took < GATHER_SECONDS / 2] == []
+    # a call that reached a worker was answered; what fails is the next one, which finds nobody
+    assert [end for end in ends if "failed to connect" not in end] == []
 
 
 def listening_workers(server: ServerProcess) -> list[int]:

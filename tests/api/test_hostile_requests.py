@@ -190,9 +190,15 @@ def test_who_sends_no_more_is_still_answered(tmp_path, offload):
                     assert one.is_closed(20)
 
 
-def test_what_is_cut_short_is_not_waited_for(connect):
-    for part in (b"POST /predict HT", head("Content-Length: 10") + b"{"):
-        assert connect().send(part).finish().is_closed(5)
+def test_what_is_cut_short_is_not_waited_for(tmp_path):
+    registry = new_registry(tmp_path)
+    publish(registry, "first")
+    patient = {"head_seconds": 300, "body_seconds": 300}
+    with server_thread(registry, serving=patient) as live:
+        live.wait_ready()
+        for part in (b"POST /predict HT", head("Content-Length: 10") + b"{"):
+            with RawConnection(live.ports[0]) as one:
+                assert one.send(part).finish().is_closed(20)
 
 
 def test_bodies_are_not_decoded_by_guess(connect):

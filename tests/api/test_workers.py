@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import subprocess
 import time
 
 import httpx
@@ -30,8 +29,7 @@ def wait_for_both(server) -> None:
 
 def children(server) -> list[int]:
     """The processes below it, oldest first."""
-    told = subprocess.run(["pgrep", "-P", str(server.process.pid)], capture_output=True, text=True)
-    return [int(pid) for pid in told.stdout.split()]
+    return [child.pid for child in psutil.Process(server.process.pid).children()]
 
 
 def workers(server) -> set[str]:

@@ -45,5 +45,5 @@ def test_locust_users_get_an_answer_to_every_request(locust, tmp_path):
     with (tmp_path / "locust_stats.csv").open(encoding="utf-8") as file:
         total = next(row for row in csv.DictReader(file) if row["Name"] == "Aggregated")
     assert int(total["Failure Count"]) == 0
-    # every user begins late and none catches up; a part tells that the rate was asked for, on any machine
-    assert int(total["Request Count"]) > RATE * SECONDS / 5
+    # every user begins late and none catches up; a half tells that the rate is kept, on any machine
+    assert int(total["Request Count"]) > RATE * SECONDS / 2
